@@ -1,0 +1,19 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+{
+    "name": "Queue Job Cron Jobrunner",
+    "summary": "Run queue_job jobs in Odoo's own cron workers",
+    "version": "19.0.2.0.0",
+    "development_status": "Beta",
+    "author": "Camptocamp, Odoo Community Association (OCA)",
+    "website": "https://github.com/OCA/queue",
+    "license": "AGPL-3",
+    "category": "Generic Modules",
+    "depends": ["queue_job"],
+    "data": [
+        "data/ir_cron.xml",
+        "views/ir_cron_views.xml",
+    ],
+    "cloc_exclude": ["dev/**/*", "setup/**/*"],
+    "installable": True,
+}

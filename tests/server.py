@@ -1,0 +1,113 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A real Odoo server as a process, for tests and for everything under ``dev/``.
+
+Importable alone: it needs no Odoo in the process that drives the server.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+
+def wait_until(condition, timeout, what):
+    """Return the first true value of ``condition()``, asked every 50 ms.
+
+    :raises AssertionError: ``what`` did not come true within ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Not within {timeout} s: {what}")
+        time.sleep(0.05)
+    return value
+
+
+class OdooServer:
+    """An Odoo server on one database, in a process group of its own.
+
+    ``odoo`` is looked up on PATH and finds its configuration through the
+    environment (``ODOO_RC``). Without ``--http-port`` it serves no HTTP.
+
+    :param database: the name of the database
+    :param options: Odoo's command line options
+    :param log: path of the file that takes the output of the server; appended
+    """
+
+    def __init__(self, database, *options, log):
+        self.database = database
+        self.options = options
+        self.log = Path(log)
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.stop()
+
+    def start(self):
+        """Start the server without waiting for it to be ready."""
+        odoo = shutil.which("odoo")
+        if not odoo:
+            raise FileNotFoundError("No command `odoo` on PATH: use ./dev/test")
+        command = [odoo, "--database", self.database, *self.options]
+        if not any(option.startswith("--http-port") for option in self.options):
+            command.append("--no-http")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stop(self, timeout=30):
+        """Stop the server as an operator does, by SIGTERM.
+
+        :raises subprocess.TimeoutExpired: it is still there after ``timeout``
+            seconds; it is killed then.
+        """
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout)
+        finally:
+            self.kill()
+
+    def kill(self):
+        """Kill the server and its workers at once, by SIGKILL."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.process = None
+
+    @property
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def cron_workers(self):
+        """Return the pids of the cron workers of a prefork server.
+
+        They are the nice ones: WorkerCron.start() in odoo/service/server.py.
+        """
+        try:
+            master = psutil.Process(self.process.pid)
+            children = master.children()
+            return [child.pid for child in children if child.nice() > master.nice()]
+        except psutil.NoSuchProcess:
+            return []
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")

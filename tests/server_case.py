@@ -1,0 +1,128 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import os
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.sql_db import close_db, db_connect
+from odoo.tests.common import BaseCase, get_db_name, tagged
+from odoo.tools import SQL, config
+
+from .server import OdooServer, wait_until
+
+TEMPLATE = "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE"
+PATIENCE = 120  # seconds until a test gives up waiting
+
+
+@tagged("-standard", "-at_install", "post_install", "queue_job_server")
+class ServerCase(BaseCase):
+    """A database of its own, worked on by real Odoo servers and by the test.
+
+    It is a copy of the template that ``./dev/test`` makes: the addon and the
+    demo addon, whose ledger tells what jobs did.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if TEMPLATE not in os.environ:
+            raise AssertionError(f"{TEMPLATE} is not set: run ./dev/test")
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+
+    def setUp(self):
+        super().setUp()
+        self.database = f"{get_db_name()}-{self._testMethodName}"[:63]
+        self.drop_database()
+        self.addCleanup(self.drop_database)
+        self.on_cluster("CREATE DATABASE %s TEMPLATE %s", os.environ[TEMPLATE])
+        # the registry shall not take itself for one that is under test
+        with patch.dict(config.options, test_enable=False):
+            self.registry = Registry(self.database)
+
+    def on_cluster(self, statement, *names):
+        names = [SQL.identifier(name) for name in (self.database, *names)]
+        with closing(db_connect("postgres").cursor()) as cr:
+            cr._cnx.autocommit = True
+            cr.execute(SQL(statement, *names))
+
+    def drop_database(self):
+        Registry.delete(self.database)
+        close_db(self.database)
+        self.on_cluster("DROP DATABASE IF EXISTS %s WITH (FORCE)")
+
+    @contextmanager
+    def transaction(self):
+        """A superuser's environment in a transaction that is committed at the end."""
+        with self.registry.cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+
+    def query(self, statement, *parameters):
+        """Return the rows of a query, in a transaction of its own."""
+        with self.registry.cursor() as cr:
+            cr.execute(statement, parameters)
+            return cr.fetchall()
+
+    def server(self, *options):
+        """Start a server on the test's database and wait for its first cron.
+
+        A cron worker that starts sleeps a minute unless it is notified. It is
+        killed at the test's end.
+        """
+        server = OdooServer(
+            self.database, *options, log=self.folder / f"{self._testMethodName}.log"
+        )
+        self.addCleanup(server.kill)
+        server.start()
+        ran = "SELECT 1 FROM ir_cron WHERE lastcall IS NOT NULL"
+        self.wait(server, lambda: self.query(ran), "a first cron has run", nudge=True)
+        return server
+
+    def wait(self, server, condition, what, nudge=False):
+        """Wait for a condition; the server's log is part of what a failure says.
+
+        :param nudge: let the cron workers look for what is due all the time, as
+            on a busy cluster, instead of once a minute.
+        """
+
+        def nudged():
+            with self.transaction() as env:
+                env["ir.cron"]._notifydb()
+            return condition()
+
+        try:
+            return wait_until(nudged if nudge else condition, PATIENCE, what)
+        except AssertionError as error:
+            tail = "\n".join(server.log_text().splitlines()[-80:])
+            raise AssertionError(f"{error}; states {self.states()}\n{tail}") from None
+
+    def add_runners(self, count):
+        with self.transaction() as env:
+            for _number in range(count):
+                env.ref("queue_job_cron_jobrunner.queue_job_cron").copy()
+
+    def states(self):
+        """Return how many jobs there are in each state."""
+        return dict(self.query("SELECT state, count(*) FROM queue_job GROUP BY state"))
+
+    def all_in(self, *states):
+        """A condition: every job is in one of these states."""
+        return lambda: set(self.states()) <= set(states)
+
+    def ledger(self):
+        """Return a (token, pid) for each row that jobs left, in order."""
+        return self.query("SELECT token, pid FROM queue_job_demo_ledger ORDER BY id")
+
+    def assertOnceEach(self, tokens):
+        self.assertCountEqual([token for token, _pid in self.ledger()], tokens)
+
+    def assertCronsFine(self):
+        """No run of a runner has failed."""
+        failures = self.query(
+            "SELECT cron_name, failure_count FROM ir_cron"
+            " WHERE queue_job_runner AND (failure_count > 0 OR NOT active)"
+        )
+        self.assertFalse(failures)

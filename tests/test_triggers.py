@@ -1,0 +1,164 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
+
+from odoo.addons.queue_job.delay import chain
+
+from .common import RunnerCase
+
+# ahead of PostgreSQL's clock, or what is postponed from it is due at once
+NOW = datetime(2222, 2, 22, 22, 22, 22)
+
+
+@freeze_time(NOW)
+class TestTriggers(RunnerCase):
+    """Whatever makes a job pending, or moves its eta, wakes the runners."""
+
+    def assertTriggeredAt(self, *moments):
+        self.assertEqual(sorted(self.triggers().mapped("call_at")), sorted(moments))
+
+    def forget_triggers(self):
+        self.triggers().unlink()
+
+    def finished_job(self, method="leave"):
+        job = self.enqueue(method, "a")
+        if method == "fail":
+            self.run_failing_jobs()
+        else:
+            self.run_jobs()
+        self.forget_triggers()
+        return job
+
+    def test_job_without_eta_triggers_now(self):
+        self.enqueue("leave", "a")
+        self.assertTriggeredAt(NOW)
+
+    def test_job_with_eta_triggers_at_its_eta(self):
+        self.enqueue("leave", "a", eta=timedelta(hours=1))
+        self.assertTriggeredAt(NOW + timedelta(hours=1))
+
+    def test_eta_in_the_past_triggers_now(self):
+        self.enqueue("leave", "a", eta=NOW - timedelta(days=1))
+        self.assertTriggeredAt(NOW)
+
+    def test_fraction_of_a_second_is_rounded_up(self):
+        self.enqueue("leave", "a", eta=NOW + timedelta(seconds=5, microseconds=1))
+        self.assertTriggeredAt(NOW + timedelta(seconds=6))
+
+    def test_one_create_of_several_jobs(self):
+        etas = [None, NOW - timedelta(hours=1), *2 * [NOW + timedelta(hours=1)]]
+        jobs = self.env["queue.job"].with_context(
+            _job_edit_sentinel=self.env["queue.job"].EDIT_SENTINEL
+        )
+        jobs.create(
+            [
+                {"uuid": f"job-{number}", "state": "pending", "eta": eta}
+                for number, eta in enumerate(etas)
+            ]
+        )
+        self.assertTriggeredAt(NOW, NOW + timedelta(hours=1))
+
+    def test_moved_eta_triggers(self):
+        job = self.enqueue("leave", "a", eta=timedelta(hours=1))
+        self.forget_triggers()
+        job.eta = NOW + timedelta(hours=2)
+        self.assertTriggeredAt(NOW + timedelta(hours=2))
+        self.forget_triggers()
+        job.eta = False
+        self.assertTriggeredAt(NOW)
+
+    def test_moved_eta_of_a_finished_job_does_not_trigger(self):
+        job = self.finished_job()
+        job.eta = NOW + timedelta(hours=2)
+        self.assertTriggeredAt()
+
+    def test_requeued_jobs_trigger(self):
+        for method in ("fail", "leave"):
+            with self.subTest(method=method):
+                self.finished_job(method).requeue()
+                self.assertTriggeredAt(NOW)
+                self.forget_triggers()
+
+    def test_requeue_by_a_manager_without_right_on_crons_triggers(self):
+        manager = self.new_user("manager", "queue_job.group_queue_job_manager")
+        self.assertFalse(self.env["ir.cron"].with_user(manager).has_access("read"))
+        self.finished_job("fail").with_user(manager).requeue()
+        self.assertTriggeredAt(NOW)
+
+    def test_released_dependent_triggers(self):
+        first = self.model.delayable().leave("first")
+        second = self.model.delayable().leave("second")
+        chain(first, second).delay()
+        first, second = (each._generated_job for each in (first, second))
+        self.assertEqual(second.db_record().state, "wait_dependencies")
+        self.forget_triggers()
+        first.db_record().button_done()
+        self.assertEqual(second.db_record().state, "pending")
+        self.assertTriggeredAt(NOW)
+
+    def test_waiting_job_does_not_trigger(self):
+        chain(
+            self.model.delayable(eta=60).leave("first"),
+            self.model.delayable().leave("second"),
+        ).delay()
+        self.assertTriggeredAt(NOW + timedelta(seconds=60))
+
+    def test_postponed_job_triggers_at_its_new_time(self):
+        self.enqueue("retry", 300)
+        self.forget_triggers()
+        self.run_jobs()
+        self.assertTriggeredAt(NOW + timedelta(seconds=300))
+
+    def test_jobs_that_end_do_not_trigger(self):
+        done = self.enqueue("leave", "a")
+        failed = self.enqueue("fail", "b")
+        cancelled = self.enqueue("leave", "c")
+        self.forget_triggers()
+        cancelled.button_cancelled()
+        self.run_failing_jobs()
+        self.assertEqual(
+            (done + failed + cancelled).mapped("state"), ["done", "failed", "cancelled"]
+        )
+        self.assertTriggeredAt()
+
+    def test_write_of_something_else_does_not_trigger(self):
+        job = self.enqueue("leave", "a")
+        self.forget_triggers()
+        job.priority = 5
+        self.assertTriggeredAt()
+
+    def test_jobs_of_users_without_rights_trigger(self):
+        users = {
+            "portal": self.new_user("portal", "base.group_portal"),
+            "public": self.env.ref("base.public_user"),
+        }
+        for name, user in users.items():
+            with self.subTest(user=name):
+                self.assertFalse(self.env["ir.cron"].with_user(user).has_access("read"))
+                self.model.with_user(user).with_delay().leave("a")
+                self.assertTriggeredAt(NOW)
+                self.forget_triggers()
+
+    def test_every_active_runner_is_triggered(self):
+        copy = self.runner.copy()
+        inactive = self.runner.copy({"active": False})
+        model = self.model.with_context(active_test=False)
+        model.with_delay().leave("now")
+        model.with_delay(eta=60).leave("later")
+        for runner in self.runner + copy:
+            self.assertEqual(len(self.triggers(runner)), 2)
+        self.assertFalse(self.triggers(inactive))
+
+    def test_other_crons_are_not_triggered(self):
+        self.enqueue("leave", "a")
+        triggered = self.env["ir.cron.trigger"].search([]).mapped("cron_id")
+        self.assertEqual(triggered, self.runner)
+
+    def test_without_an_active_runner_jobs_wait(self):
+        self.runner.active = False
+        job = self.enqueue("leave", "a")
+        self.enqueue("leave", "b", eta=60)
+        self.assertFalse(self.env["ir.cron.trigger"].search([]))
+        self.assertEqual(job.state, "pending")
