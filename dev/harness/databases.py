@@ -1,0 +1,92 @@
+"""Databases: templates that stay, and copies that last as long as a command."""
+
+import secrets
+from contextlib import closing, contextmanager, suppress
+
+import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+from psycopg2.sql import SQL, Identifier
+
+from .report import Failure
+
+# Databases of commands, each one's name followed by whatever its tests append to it.
+# Their owner keeps a connection that bears the name: without one, they are left over.
+LEFT_OVER = """
+SELECT datname FROM pg_database
+ WHERE datname ~ '^qjcj_run_[a-z]+_[0-9a-f]{8}'
+   AND substring(datname FROM '^qjcj_run_[a-z]+_[0-9a-f]{8}') NOT IN (
+       SELECT application_name FROM pg_stat_activity
+        WHERE application_name IS NOT NULL)
+"""
+FAMILY = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+NEWEST_FIRST = FAMILY + " ORDER BY oid DESC"
+
+
+class Databases:
+    """The databases of the server that libpq variables name."""
+
+    def __init__(self, variables):
+        self.variables = variables
+
+    def connect(self, name=None, database="postgres"):
+        """A connection that commits each statement; name: what the server calls it."""
+        try:
+            connection = psycopg2.connect(
+                host=self.variables.get("PGHOST"),
+                port=self.variables.get("PGPORT"),
+                user=self.variables.get("PGUSER"),
+                dbname=database,
+                application_name=name,
+            )
+        except psycopg2.OperationalError as error:
+            raise Failure(f"PostgreSQL cannot be reached: {error}") from error
+        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        return closing(connection)
+
+    def names(self, query, *parameters):
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            return [name for (name,) in cursor.fetchall()]
+
+    def _execute(self, statement, *names):
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(SQL(statement).format(*map(Identifier, names)))
+
+    def exists(self, name):
+        return name in self.names(FAMILY, name)
+
+    def create(self, name):
+        self._execute("CREATE DATABASE {} TEMPLATE template0", name)
+
+    def copy(self, template, name):
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+
+    def rename(self, old, new):
+        self._execute("ALTER DATABASE {} RENAME TO {}", old, new)
+
+    def drop(self, names):
+        for name in names:
+            self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    @contextmanager
+    def name(self, label):
+        """A name that is free, for a database of this command.
+
+        At the end, every database is dropped whose name begins with it. Before that,
+        those are dropped that commands left which were killed.
+        """
+        name = f"qjcj_run_{label}_{secrets.token_hex(4)}"
+        with self.connect(name):
+            with suppress(psycopg2.Error):  # another command may be dropping them
+                self.drop(self.names(LEFT_OVER))
+            try:
+                yield name
+            finally:
+                with suppress(psycopg2.Error, Failure):  # a later command does it
+                    self.drop(self.names(FAMILY, name))
+
+    def keep_newest(self, count, prefix, besides):
+        """Drop all but the newest count databases of that prefix, and one more."""
+        old = self.names(NEWEST_FIRST, prefix)[count:]
+        with suppress(psycopg2.Error):  # in use: the next one who comes drops it
+            self.drop([name for name in old if name != besides])

@@ -1,0 +1,105 @@
+"""What every command works with: Odoo, PostgreSQL, and databases with the addon."""
+
+import os
+import shlex
+import sys
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+from psycopg2.errors import DuplicateDatabase
+
+from . import cache, packages
+from .databases import Databases
+from .odoo import odoo
+from .postgres import postgres
+from .report import Failure
+from .templates import Templates
+
+__all__ = ["Environment", "Failure", "environment"]
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LAUNCHER = """\
+#!/bin/sh
+PYTHONPATH={root} exec {python} {script} "$@"
+"""
+CONFIGURATION = """\
+[options]
+addons_path = {addons_path}
+data_dir = {data}
+db_host = {host}
+db_port = {port}
+db_user = {user}
+http_interface = 127.0.0.1
+without_demo = True
+"""
+
+
+@contextmanager
+def environment():
+    """An Environment, its PostgreSQL server running for as long as the block lasts."""
+    with cache.setup_lock():
+        server, queue_job = odoo(), packages.queue_job(sys.executable)
+    with postgres() as connection:
+        yield Environment(server, queue_job, connection)
+
+
+class Environment:
+    """Attributes: `checkout`, the repository's Path; `addon`, its folder of links that
+    bears the addon's name; `variables`, a whole environment (dict of str) for child
+    processes, in which `odoo` is a command that is configured."""
+
+    def __init__(self, server, queue_job, connection):
+        """server: an Odoo; queue_job: an addons path; connection: libpq variables."""
+        self.checkout = CHECKOUT
+        self.addon = CHECKOUT / "setup" / cache.NAME / "odoo" / "addons" / cache.NAME
+        self.odoo = server
+        self.databases = Databases(connection)
+        self.versions = (server.version, packages.queue_job_version(queue_job))
+        self.folder = self._folder(server)
+        own = [self.addon.parent, self.checkout / "dev" / ".addons"]
+        addons = [*server.addons, queue_job, *own]
+        configuration = CONFIGURATION.format(
+            addons_path=",".join(map(str, addons)),
+            data=self.folder / "data",
+            host=connection.get("PGHOST", False),
+            port=connection.get("PGPORT", False),
+            user=connection.get("PGUSER", False),
+        )
+        cache.write(self.folder / "odoo.conf", configuration)
+        parts = {"root": server.root, "python": sys.executable, "script": server.script}
+        quoted = {name: shlex.quote(str(part)) for name, part in parts.items()}
+        cache.write(self.folder / "bin" / "odoo", LAUNCHER.format(**quoted), 0o755)
+        self.variables = self._variables(connection)
+
+    def _folder(self, server):
+        """Where the files of this checkout are, when it uses this Odoo and Python."""
+        parts = f"{self.checkout} {server.root} {sys.executable}".encode()
+        return cache.folder() / "checkouts" / sha256(parts).hexdigest()[:10]
+
+    def _variables(self, connection):
+        variables = {**os.environ, **connection}
+        for ours in ("PYTHONPATH", "PGDATABASE"):
+            variables.pop(ours, None)
+        variables["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        variables["ODOO_RC"] = str(self.folder / "odoo.conf")
+        return variables
+
+    @contextmanager
+    def database(self, label):
+        """The name of a new database with the addon and the demo addon installed.
+
+        It is dropped at the end, and so is every one whose name begins with its name.
+        From here on `variables` and `template` tell what it was copied from.
+        """
+        self.template = Templates(self).addon()
+        self.variables["QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE"] = self.template
+        with self.databases.name(label) as name:
+            self.databases.copy(self.template, name)
+            yield name
+
+    def keep_database(self, name):
+        """Make a database that stays, unless it is there already."""
+        if not self.databases.exists(name):
+            with self.database("kept") as copy, suppress(DuplicateDatabase):
+                self.databases.rename(copy, name)

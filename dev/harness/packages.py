@@ -1,0 +1,77 @@
+"""The virtual environment with the packages of dev/requirements.txt. Standard library
+only: this runs before there is one."""
+
+import hashlib
+import platform
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import cache
+from .apt import Apt
+from .process import run
+from .report import step
+
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile"]
+
+
+def python():
+    """The virtual environment's Python, after making it if need be.
+
+    There is one for each version of Python and of the requirements. Bytecode is left
+    out: it goes elsewhere in the cache (PYTHONPYCACHEPREFIX).
+    """
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:10]
+    folder = cache.folder() / "venv" / f"{platform.python_version()}-{digest}"
+    executable = folder / "bin" / "python"
+    if not executable.exists():
+        (folder / ".done").unlink(missing_ok=True)
+    cache.built(folder, lambda: _build(folder, executable))
+    return executable
+
+
+def _build(folder, executable):
+    log = cache.new_log("packages")
+    error = "The Python packages could not be installed."
+    with step(f"Installing the Python packages (Python {platform.python_version()})"):
+        without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
+        run([sys.executable, "-m", "venv", *without_pip, folder], log, error)
+        if without_pip:
+            _install_pip(executable, log, error)
+        run([executable, *PIP, "-r", REQUIREMENTS], log, error)
+
+
+def _install_pip(executable, log, error):
+    """Debian's Python comes without pip and ensurepip; its mirror has a wheel of it."""
+    apt = Apt(cache.folder() / "apt" / "machine", log)
+    apt.update()
+    target = cache.folder() / "pip"
+    target.mkdir(exist_ok=True)
+    for archive in apt.download("python3-pip-whl"):
+        apt.unpack(archive, target)
+    wheel = next(target.glob("usr/share/python-wheels/pip-*.whl"))
+    run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
+
+
+def queue_job(executable):
+    """An addons path that holds queue_job, the newest of its 19.0 series."""
+    folder = cache.folder() / "queue_job" / "19.0"
+
+    def build():
+        log = cache.new_log("queue_job")
+        with step("Installing queue_job 19.0"):
+            run(
+                [executable, *PIP, "--no-deps", "--target", folder]
+                + ["odoo-addon-queue-job==19.0.*"],
+                log,
+                "queue_job could not be installed.",
+            )
+
+    return cache.built(folder, build) / "odoo" / "addons"
+
+
+def queue_job_version(addons):
+    """The version of the queue_job in that addons path."""
+    [metadata] = addons.parents[1].glob("odoo_addon_queue_job-*.dist-info")
+    return metadata.name
