@@ -1,0 +1,139 @@
+"""`./dev/demo`: watch jobs being run by the cron workers of a real Odoo."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from contextlib import closing, suppress
+
+import psycopg2
+from rich.console import Console
+
+from harness.cache import new_log
+from harness.demo import results
+from harness.demo.display import display, ended
+from harness.demo.plan import MINIMUM, make_plan
+from harness.demo.processes import enqueueing, free_port, odoo_server
+from harness.demo.summary import print_summary
+from harness.environment import environment
+from harness.report import Failure, step
+
+PATIENCE = 150  # seconds without a job that ends; Odoo looks for late etas each minute
+START_LIMIT = 60  # seconds
+
+
+def main(argv):
+    """Return 0 if every job ended as it was meant to, 1 otherwise."""
+    options = _parse(argv)
+    console = Console()
+    # a closed terminal must not leave the server behind
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
+    try:
+        with environment() as env:
+            os.environ.update(env.variables)
+            with env.database("demo") as database:
+                return _run(console, env, database, options)
+    except KeyboardInterrupt:
+        console.print("Interrupted; nothing is left running.")
+        return 130
+
+
+def _parse(argv):
+    parser = argparse.ArgumentParser(prog="./dev/demo", description=__doc__)
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=300,
+        metavar="N",
+        help=f"how many jobs, at least {MINIMUM} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--runners",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how many runners, and cron workers (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--serve", action="store_true", help="keep Odoo up afterwards, with its pages"
+    )
+    options = parser.parse_args(argv)
+    if options.jobs < MINIMUM:
+        parser.error(f"--jobs must be at least {MINIMUM}")
+    if options.runners < 1:
+        parser.error("--runners must be at least 1")
+    return options
+
+
+def _run(console, env, database, options):
+    plan = make_plan(options.jobs)
+    log = new_log(database)
+    http_port = free_port(8069) if options.serve else None
+    console.print(f"{options.jobs} jobs: {plan}", soft_wrap=True, highlight=False)
+    console.print(f"Odoo's log: {log}", soft_wrap=True, highlight=False)
+    with (
+        odoo_server(env, database, options.runners, http_port, log) as server,
+        enqueueing(database, options.runners, plan) as shell,
+        closing(psycopg2.connect(dbname=database)) as connection,
+    ):
+        connection.set_session(readonly=True, autocommit=True)
+        with step(f"Starting Odoo, cron workers: {options.runners}"):
+            _wait_for_workers(server, options.runners)
+        _watch(console, connection, server, shell, options.jobs)
+        jobs, effects = results.read(connection)
+        mistakes = list(results.mistakes(plan.jobs, jobs, effects))
+        console.rule("Summary")
+        print_summary(console, jobs, effects, mistakes)
+        if http_port:
+            _serve(console, server, http_port)
+    return 1 if mistakes else 0
+
+
+def _wait_for_workers(server, count):
+    deadline = time.monotonic() + START_LIMIT
+    while len(server.cron_workers()) < count:
+        _check_alive(server)
+        if time.monotonic() > deadline:
+            raise Failure(f"No cron workers after {START_LIMIT} s. Log: {server.log}")
+        time.sleep(0.1)
+
+
+def _watch(console, connection, server, shell, total):
+    """Show the progress until all the jobs have ended.
+
+    :raises Failure: the server or the shell is gone, or nothing moves any more.
+    """
+    best, since = 0, time.monotonic()
+    with display(console, total) as show:
+        while best < total:
+            counts = results.count_states(connection, total)
+            show(counts)
+            if ended(counts) > best:
+                best, since = ended(counts), time.monotonic()
+            _check_alive(server)
+            if shell.process.poll():
+                raise Failure(f"Enqueueing has failed. Log: {shell.log}")
+            if time.monotonic() - since > PATIENCE:
+                left = ", ".join(f"{state} {count}" for state, count in counts.items())
+                raise Failure(
+                    f"No job has ended for {PATIENCE} s ({left}). Log: {server.log}"
+                )
+            time.sleep(0.2)
+
+
+def _check_alive(server):
+    if not server.running:
+        raise Failure(f"The server has died. Log: {server.log}")
+
+
+def _serve(console, server, port):
+    """Leave the server to the user until Ctrl-C."""
+    url = f"http://127.0.0.1:{port}"
+    console.print(f"\nOdoo is at {url}/odoo (login admin, password admin),")
+    console.print(f"its jobs at {url}/odoo/action-queue_job.action_queue_job")
+    console.print("Ctrl-C stops it and drops the database.")
+    with suppress(KeyboardInterrupt):
+        while True:
+            _check_alive(server)
+            time.sleep(0.5)
