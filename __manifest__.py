@@ -11,6 +11,7 @@
     "category": "Generic Modules",
     "depends": ["queue_job"],
     "data": [
+        "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
         "views/ir_cron_views.xml",
     ],

@@ -1,35 +1,28 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import logging
-import random
-import time
+import os
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from odoo.addons.queue_job.job import PENDING
 
-_logger = logging.getLogger(__name__)
-
-ACQUIRE_TRIES = 10
-
-# SKIP LOCKED passes over the jobs of other runners. A job that another runner
-# has changed since our snapshot raises a serialization failure instead: the
-# caller rolls back and looks again.
-NEXT_JOB = """
-    SELECT id
-      FROM queue_job
-     WHERE state = 'pending'
-       AND (eta IS NULL OR eta <= clock_timestamp() AT TIME ZONE 'UTC')
-     ORDER BY priority, date_created, id
-     LIMIT 1
-       FOR NO KEY UPDATE SKIP LOCKED
-"""
+from ..runner.claim import BEGIN_CLAIM, HELD_JOB, NEXT_JOB, START_JOB
+from ..runner.run import JobHeld, RegularRunnerActive, Run
 
 
 class QueueJob(models.Model):
     _inherit = "queue.job"
+
+    runner_id = fields.Many2one(
+        "ir.cron",
+        string="Runner",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The runner that has started the job.",
+    )
 
     @api.model_create_multi
     @api.private
@@ -39,6 +32,8 @@ class QueueJob(models.Model):
         return jobs
 
     def write(self, vals):
+        if vals.get("state") == PENDING:
+            vals = {"runner_id": False, **vals}
         result = super().write(vals)
         if "state" in vals or "eta" in vals:
             self._ensure_cron_trigger()
@@ -75,12 +70,15 @@ class QueueJob(models.Model):
     def _job_runner(self, commit=True):
         """Process jobs until nothing may start: the code of a runner's cron.
 
-        :param commit: commit each job. Without it everything happens in the
-            caller's transaction, as tests want it.
+        :param commit: claim, perform and finish each job in transactions of its
+            own, for as long as the process has time (see :class:`Run`). Without
+            it everything happens in the caller's transaction, as tests want it.
         """
-        acquire = self._acquire_and_retry if commit else self._acquire_one_job
-        while job := acquire():
-            job._process(commit=commit)
+        if commit:
+            Run(self.env).work()
+            return
+        while job := self._acquire_one_job():
+            job._process()
 
     @api.model
     def _acquire_one_job(self):
@@ -89,29 +87,55 @@ class QueueJob(models.Model):
         By priority, then the oldest, then the smallest id. An empty recordset
         if there is none.
 
-        :raises psycopg2.errors.SerializationFailure: another runner has just
-            taken the job; roll back and try again.
+        :raises psycopg2.errors.SerializationFailure: the job has been changed
+            since this transaction's first query.
         """
         self.flush_model()
         self.env.cr.execute(NEXT_JOB, log_exceptions=False)
         return self.browse(self.env.cr.fetchone())
 
     @api.model
-    def _acquire_and_retry(self):
-        """Return the next job as ``_acquire_one_job``, in a transaction of its own.
+    def _claim_one_job(self, first):
+        """Make the next job that may start this run's own, and commit that.
 
-        After too many conflicts the runners are triggered again, for somebody
-        takes jobs all the time, and the recordset is empty.
+        Everyone sees it as started from then on. Called on a clean cursor: the
+        claim is right only if nothing has taken a snapshot before its lock.
+
+        :param first: it is the first of this run: progress in Odoo's eyes, or
+            killed runs would be taken for timeouts without any.
+        :return: the job, or an empty recordset if none may start.
+        :raises JobHeld, RegularRunnerActive: there is none to be had now.
+        :raises psycopg2.Error: a conflict; roll back and try again.
         """
-        for attempt in range(ACQUIRE_TRIES):
-            try:
-                return self._acquire_one_job()
-            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                self.env.cr.rollback()
-                _logger.debug("the next job was taken by another runner")
-                time.sleep(random.uniform(0, 0.001 * 2**attempt))
-        self._cron_trigger()
-        return self.browse()
+        cr = self.env.cr
+        cr.execute(BEGIN_CLAIM, log_exceptions=False)
+        if not cr.fetchone()[0]:
+            raise RegularRunnerActive
+        job = self._acquire_one_job()
+        if not job:
+            cr.execute(HELD_JOB)
+            if cr.fetchone()[0]:
+                raise JobHeld
+            return job
+        job._start()
+        if first:
+            self.env["ir.cron"]._commit_progress(1, remaining=0)
+        else:
+            cr.commit()
+        return job
+
+    def _start(self):
+        """Set the job to started by this process and give it its lock's row."""
+        self.flush_recordset()
+        self.env.cr.execute(
+            START_JOB,
+            {
+                "id": self.id,
+                "pid": os.getpid(),
+                "runner": self.env.context.get("cron_id"),
+            },
+        )
+        self.invalidate_recordset()
 
 
 def _whole_second(moment):

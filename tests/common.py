@@ -6,7 +6,7 @@ from odoo.tools import mute_logger
 
 from .models import QueueJobCronTest
 
-PROCESS_LOGGER = "odoo.addons.queue_job_cron_jobrunner.models.queue_job_process"
+MODELS_LOGGER = "odoo.addons.queue_job_cron_jobrunner.models"
 
 
 class RunnerCase(TransactionCase):
@@ -65,7 +65,7 @@ class RunnerCase(TransactionCase):
 
     def run_failing_jobs(self):
         """Run the jobs and return the lines of the ERROR level."""
-        with self.assertLogs(PROCESS_LOGGER, "ERROR") as logs:
+        with self.assertLogs(MODELS_LOGGER, "ERROR") as logs:
             self.run_jobs()
         return logs.output
 

@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import os
+import re
 import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,15 @@ from .server import OdooServer, wait_until
 
 TEMPLATE = "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE"
 PATIENCE = 120  # seconds until a test gives up waiting
+JOB_FIELDS = (
+    "state",
+    "retry",
+    "date_started",
+    "worker_pid",
+    "runner_id",
+    "exc_name",
+    "exc_message",
+)
 
 
 @tagged("-standard", "-at_install", "post_install", "queue_job_server")
@@ -104,6 +114,37 @@ class ServerCase(BaseCase):
             for _number in range(count):
                 env.ref("queue_job_cron_jobrunner.queue_job_cron").copy()
 
+    def only_runners(self):
+        """Deactivate Odoo's own crons: they would take from the limits' time."""
+        with self.transaction() as env:
+            crons = env["ir.cron"].search([("queue_job_runner", "=", False)])
+            crons.active = False
+
+    def enqueue(self, tokens, method="record", *args, **options):
+        """Enqueue a job for each token, whose name it is; return the tokens.
+
+        :param method: a method of the demo addon's ledger, called with the token
+            and ``args``
+        :param options: what ``with_delay()`` takes
+        """
+        with self.transaction() as env:
+            for token in tokens:
+                delayed = env["queue.job.demo.ledger"].with_delay(
+                    description=token, **options
+                )
+                getattr(delayed, method)(token, *args)
+        return tokens
+
+    def job(self, token):
+        """Return the values of the job of that name."""
+        with self.transaction() as env:
+            [job] = env["queue.job"].search([("name", "=", token)])
+            return job.read(JOB_FIELDS, load=None)[0]
+
+    def job_is(self, token, state):
+        """A condition: the job of that name is in that state."""
+        return lambda: self.job(token)["state"] == state
+
     def states(self):
         """Return how many jobs there are in each state."""
         return dict(self.query("SELECT state, count(*) FROM queue_job GROUP BY state"))
@@ -126,3 +167,11 @@ class ServerCase(BaseCase):
             " WHERE queue_job_runner AND (failure_count > 0 OR NOT active)"
         )
         self.assertFalse(failures)
+
+    def assertNoErrorIn(self, server, *expected):
+        """No line of the ERROR level but those that contain an expected text."""
+        lines = re.findall(r".* (?:ERROR|CRITICAL) .*", server.log_text())
+        unexpected = [
+            line for line in lines if not any(text in line for text in expected)
+        ]
+        self.assertFalse(unexpected)

@@ -9,7 +9,7 @@ from freezegun import freeze_time
 from odoo.addons.queue_job.controllers.main import PG_RETRY
 from odoo.addons.queue_job.job import RETRY_INTERVAL
 
-from .common import PROCESS_LOGGER, RunnerCase, mute_sql_errors
+from .common import MODELS_LOGGER, RunnerCase, mute_sql_errors
 
 # ahead of PostgreSQL's clock, or what is postponed from it is due at once
 NOW = datetime(2222, 2, 22, 22, 22, 22)
@@ -29,7 +29,7 @@ class TestDone(RunnerCase):
     def test_one_line_is_logged_per_finished_job(self):
         done = self.enqueue("leave", "a", channel="root.sub")
         self.enqueue("fail", "b")
-        with self.assertLogs(PROCESS_LOGGER, logging.INFO) as logs:
+        with self.assertLogs(MODELS_LOGGER, logging.INFO) as logs:
             self.run_jobs()
         lines = [line for line in logs.output if line.startswith("INFO")]
         self.assertEqual(len(lines), 2)
@@ -129,9 +129,14 @@ class TestFailed(RunnerCase):
         self.assertEqual(second.state, "done")
 
 
-@freeze_time(NOW)
 class TestPostponed(RunnerCase):
     """A retry waits its time, counts, and leaves nothing behind."""
+
+    def setUp(self):
+        super().setUp()
+        clock = freeze_time(NOW)
+        clock.start()
+        self.addCleanup(clock.stop)
 
     def assertPostponed(self, job, seconds, retry=1, result="not now"):
         self.assertEqual(job.state, "pending")

@@ -1,6 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from contextlib import closing
+
+from odoo.sql_db import db_connect
 from odoo.tests import Form
+
+from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
 from .common import RunnerCase
 
@@ -40,6 +45,32 @@ class TestRunner(RunnerCase):
         other = self.env.ref("base.autovacuum_job")
         with Form(other, view=view) as form:
             self.assertTrue(form._get_modifier("queue_job_runner", "invisible"))
+
+    def test_state(self):
+        def assertState(state):
+            self.runner.invalidate_recordset(["queue_job_runner_state"])
+            self.assertEqual(self.runner.queue_job_runner_state, state)
+
+        assertState("idle")
+        job = self.enqueue("leave", "a")
+        job.with_context(cron_id=self.runner.id)._start()
+        assertState("working")
+        job.state = "pending"
+        assertState("idle")
+        self.runner.active = False
+        assertState("off")
+        other = self.env.ref("base.autovacuum_job")
+        self.assertFalse(other.queue_job_runner_state)
+
+    def test_state_while_the_regular_runner_is_active(self):
+        with closing(db_connect(self.env.cr.dbname).cursor()) as regular_runner:
+            regular_runner.execute(
+                "SELECT pg_try_advisory_lock(%s)", [PG_ADVISORY_LOCK_ID]
+            )
+            self.assertEqual(self.runner.queue_job_runner_state, "standing_aside")
+            regular_runner.execute(
+                "SELECT pg_advisory_unlock(%s)", [PG_ADVISORY_LOCK_ID]
+            )
 
     def test_without_commit_everything_is_in_the_callers_transaction(self):
         job = self.enqueue("leave", "a")

@@ -10,17 +10,6 @@ PREFORK = ("--workers=1", "--limit-time-real-cron=0")
 class TestServer(ServerCase):
     """Jobs that are committed from outside are done by a server's cron workers."""
 
-    def enqueue(self, tokens, method="record", *args):
-        with self.transaction() as env:
-            ledger = env["queue.job.demo.ledger"]
-            for token in tokens:
-                getattr(ledger.with_delay(), method)(token, *args)
-        return tokens
-
-    def assertNoErrorIn(self, server):
-        lines = server.log_text().splitlines()
-        self.assertFalse([line for line in lines if " ERROR " in line])
-
     def test_one_runner(self):
         tokens = self.enqueue([f"before {number}" for number in range(20)])
         server = self.server(*PREFORK, "--max-cron-threads=1")

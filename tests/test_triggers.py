@@ -12,9 +12,14 @@ from .common import RunnerCase
 NOW = datetime(2222, 2, 22, 22, 22, 22)
 
 
-@freeze_time(NOW)
 class TestTriggers(RunnerCase):
     """Whatever makes a job pending, or moves its eta, wakes the runners."""
+
+    def setUp(self):
+        super().setUp()
+        clock = freeze_time(NOW)
+        clock.start()
+        self.addCleanup(clock.stop)
 
     def assertTriggeredAt(self, *moments):
         self.assertEqual(sorted(self.triggers().mapped("call_at")), sorted(moments))

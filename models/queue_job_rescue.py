@@ -1,0 +1,106 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import logging
+
+from odoo import SUPERUSER_ID, api, fields, models
+
+from odoo.addons.queue_job.exception import FailedJobError
+from odoo.addons.queue_job.job import ENQUEUED, PENDING
+
+from ..runner.regular import IS_AWAY
+from ..runner.rescue import (
+    DEAD_JOBS,
+    FORGET_LOCKS,
+    REQUEUE,
+    STRANDED_DEPENDENTS,
+    TAKE_SWEEP,
+)
+
+_logger = logging.getLogger(__name__)
+
+
+class QueueJob(models.Model):
+    _inherit = "queue.job"
+
+    _rescue_idx = models.Index("(id) WHERE state IN ('started', 'enqueued')")
+    _stranded_idx = models.Index("(id) WHERE state = 'wait_dependencies'")
+
+    @api.model
+    def _rescue_jobs(self):
+        """Give jobs of dead workers and stranded dependents another chance.
+
+        Each in a transaction of its own, committed here. Nothing is done while
+        the regular runner is in charge: it has a rescue of its own.
+
+        :raises psycopg2.Error: a conflict; the next rescue will do.
+        """
+        jobs = self.with_env(api.Environment(self.env.cr, SUPERUSER_ID, {}))
+        for rescue in (jobs._rescue_dead, jobs._rescue_stranded):
+            self.env.cr.execute(IS_AWAY, log_exceptions=False)
+            if self.env.cr.fetchone()[0]:
+                rescue()
+                self.env.cr.commit()
+
+    def _rescue_dead(self):
+        """Set the jobs nobody works on to pending, or failed if that was the last try.
+
+        A job that was started has used up one try; one that the regular runner
+        had only enqueued has not.
+        """
+        cr = self.env.cr
+        cr.execute(DEAD_JOBS, log_exceptions=False)
+        dead = self.browse(row[0] for row in cr.fetchall())
+        if not dead:
+            return
+        cr.execute(FORGET_LOCKS, [dead._ids])
+        last_try = dead.filtered(
+            lambda job: job.state != ENQUEUED and 0 < job.max_retries <= job.retry + 1
+        )
+        for job in dead:
+            _logger.warning(
+                "Job %s %s found dead (%s, process %s): %s",
+                job.uuid,
+                job.channel_method_name,
+                job.state,
+                job.worker_pid or "unknown",
+                "failed" if job in last_try else "pending again",
+            )
+        if again := dead - last_try:
+            cr.execute(REQUEUE, [again._ids])
+        for job in last_try:
+            job._fail_dead()
+
+    def _fail_dead(self):
+        """Fail the job through the ORM, so that followers and *on fail* are told."""
+        tries = self.retry + 1
+        message = self.env._(
+            "The process that ran this job (%(pid)s) was killed, crashed or ran into "
+            "its time or memory limit, at most %(seconds)d s after the job's start. "
+            "It was try %(tries)s of %(max)s.",
+            pid=self.worker_pid,
+            seconds=(fields.Datetime.now() - self.date_started).total_seconds(),
+            tries=tries,
+            max=self.max_retries,
+        )
+        self.retry = tries
+        try:
+            job = self._load()
+        except FailedJobError:
+            job = None
+        values = {"exc_name": "JobFoundDead", "exc_message": message}
+        self._end_failed({**values, "exc_info": message}, job)
+
+    def _rescue_stranded(self):
+        """Release the jobs whose dependencies are all done.
+
+        Their last parent's process died before it could.
+        """
+        cr = self.env.cr
+        cr.execute(TAKE_SWEEP, log_exceptions=False)
+        if not cr.fetchone():
+            return
+        cr.execute(STRANDED_DEPENDENTS, log_exceptions=False)
+        stranded = self.browse(row[0] for row in cr.fetchall())
+        for job in stranded:
+            _logger.warning("Job %s was left waiting by its dependencies", job.uuid)
+        stranded.write({"state": PENDING})

@@ -1,0 +1,87 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""How much longer a run may go on in the process it is in, and if not, why.
+
+Odoo limits cron workers in ways that a run can only see from inside; what is
+read here is private to ``odoo/service/server.py`` (19.0) and read nowhere else.
+"""
+
+import resource
+import signal
+import threading
+import time
+
+from odoo.service.server import ThreadedServer, Worker
+from odoo.tools import config
+
+# The part of a limit that a run may use up before its last job starts: the
+# rest is that job's.
+SHARE = 0.5
+
+
+class Budget:
+    """The time of one run, asked between two jobs.
+
+    :param end: when the slice of this run is over, on ``time.monotonic()``;
+        Odoo gives every scheduled action 10 s.
+    """
+
+    def __init__(self, end):
+        self.end = end
+        # prefork workers and the threaded server own the handler of SIGINT; a
+        # shell or a test has another one
+        handler = signal.getsignal(signal.SIGINT)
+        self.server = getattr(handler, "__self__", None)
+
+    def spent(self, first):
+        """Return why the run must end before its next job, or None.
+
+        :param first: the run has had no turn yet. It has one unless the server
+            stops or a limit is reached already.
+        """
+        share = 1 if first else SHARE
+        if self._stopping():
+            return "the server is stopping"
+        if not first and time.monotonic() >= self.end:
+            return "its slice is over"
+        if self._real_time_used() >= share:
+            return "the limit of real time is near"
+        if self._cpu_time_used() >= share:
+            return "the limit of CPU time is near"
+        return None
+
+    def feed_watchdog(self):
+        """Give the next job the whole real-time limit of a prefork worker.
+
+        The watchdog is fed once per pass of the worker's loop, before it
+        sleeps: the sleep and what was done before would count.
+        """
+        if isinstance(self.server, Worker):
+            self.server.multi.pipe_ping(self.server.watchdog_pipe)
+
+    def _stopping(self):
+        if isinstance(self.server, Worker):
+            return not self.server.alive
+        if isinstance(self.server, ThreadedServer):
+            return self.server.quit_signals_received > 0
+        return False
+
+    def _real_time_used(self):
+        """The used part of a thread's real time; a worker's watchdog is fed."""
+        thread = threading.current_thread()
+        started = getattr(thread, "start_time", None)
+        if not isinstance(self.server, ThreadedServer) or not started:
+            return 0
+        limit = config["limit_time_real"]
+        if getattr(thread, "type", None) == "cron":
+            limit = max(config["limit_time_real_cron"], 0) or limit
+        return (time.time() - started) / limit if limit else 0
+
+    def _cpu_time_used(self):
+        """The used part of a worker's CPU time, which a pass of its loop renews."""
+        soft, _hard = resource.getrlimit(resource.RLIMIT_CPU)
+        limit = config["limit_time_cpu"]
+        if not isinstance(self.server, Worker) or soft == resource.RLIM_INFINITY:
+            return 0
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        left = soft - usage.ru_utime - usage.ru_stime
+        return 1 - left / limit if limit else 0

@@ -1,0 +1,69 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The SQL of the rescue: jobs whose worker died, and dependents left waiting."""
+
+# A job is alive as long as somebody holds its lock's row. The grace is for the
+# moment between the claim's commit and the lock. Under REPEATABLE READ a job
+# that ended since the snapshot raises a serialization failure here.
+DEAD_JOBS = """
+    SELECT id
+      FROM queue_job
+     WHERE state IN ('started', 'enqueued')
+       AND COALESCE(
+               CASE state WHEN 'started' THEN date_started END, date_enqueued
+           ) < clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '10 s'
+       AND (
+               id IN (
+                   SELECT queue_job_id
+                     FROM queue_job_lock
+                    WHERE queue_job_id = queue_job.id
+                      FOR NO KEY UPDATE SKIP LOCKED
+               )
+               OR NOT EXISTS (
+                   SELECT FROM queue_job_lock WHERE queue_job_id = queue_job.id
+               )
+           )
+     ORDER BY id
+     LIMIT 100
+       FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+# Without its lock's row a process that comes back late can't lock the job.
+FORGET_LOCKS = "DELETE FROM queue_job_lock WHERE queue_job_id IN %s"
+
+# By SQL: through the ORM each of them would be loaded. They may run at once.
+REQUEUE = """
+    UPDATE queue_job
+       SET state = 'pending',
+           retry = COALESCE(retry, 0) + CASE state WHEN 'started' THEN 1 ELSE 0 END,
+           date_started = NULL,
+           date_enqueued = NULL,
+           worker_pid = NULL,
+           runner_id = NULL
+     WHERE id IN %s
+"""
+
+# Once a minute per database: whoever comes first. A second one gets a
+# serialization failure or no row.
+TAKE_SWEEP = """
+    UPDATE ir_config_parameter
+       SET value = (clock_timestamp() AT TIME ZONE 'UTC')::text
+     WHERE key = 'queue_job_cron_jobrunner.last_sweep'
+       AND value::timestamp < clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '1 min'
+ RETURNING id
+"""
+
+# A dependency that was deleted holds nobody, as in Job.enqueue_waiting().
+STRANDED_DEPENDENTS = """
+    SELECT id
+      FROM queue_job
+     WHERE state = 'wait_dependencies'
+       AND NOT EXISTS (
+           SELECT
+             FROM json_array_elements_text(dependencies::json -> 'depends_on')
+                  AS dependency (uuid)
+             JOIN queue_job AS parent ON parent.uuid = dependency.uuid
+            WHERE parent.state <> 'done'
+       )
+     LIMIT 100
+       FOR NO KEY UPDATE SKIP LOCKED
+"""

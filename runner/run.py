@@ -1,0 +1,168 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import itertools
+import logging
+import math
+import random
+import time
+
+from psycopg2 import InterfaceError, OperationalError
+
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from .budget import Budget
+
+_logger = logging.getLogger(__name__)
+
+CLAIM_TRIES = 5  # each of which may wait for the lock for 5 s
+RESCUE_INTERVAL = 2  # seconds
+HELD_JOB_INTERVAL = 0.5  # seconds
+
+_warned_of_regular_runner = set()  # names of databases, once per process
+
+
+class RegularRunnerActive(Exception):
+    """The regular runner of queue_job is in charge of the database."""
+
+
+class RegistryChanged(Exception):
+    """Another process has installed, upgraded or removed a module."""
+
+
+class JobHeld(Exception):
+    """What could start is locked by somebody's transaction."""
+
+
+class Run:
+    """One execution of a runner's cron: claims and processes jobs.
+
+    Until nothing may start or its time is up; in the latter case the runner is
+    triggered again. The jobs have a cursor of their own, so that the cron's has
+    no open transaction meanwhile and none that a job could break.
+
+    :param env: the environment of the cron; its transaction is committed.
+    """
+
+    def __init__(self, env):
+        self.env = env
+        self.budget = Budget(env.context.get("cron_end_time", math.inf))
+        self.cr = None
+        self.jobs = 0
+        self.rescued = -math.inf
+
+    def work(self):
+        """Process jobs. Whatever happens to one of them does not end the run."""
+        self.env.cr.commit()
+        try:
+            reason = self._work()
+        except RegularRunnerActive:
+            self._warn_of_regular_runner()
+            return
+        finally:
+            if self.cr:
+                self.cr.close()
+        if reason:
+            _logger.debug("Run ends after %s jobs: %s", self.jobs, reason)
+            self.env["ir.cron"]._trigger_running_cron()
+        if self.jobs > 1:
+            self.env["ir.cron"]._commit_progress(self.jobs - 1, remaining=0)
+
+    def _work(self):
+        """Process jobs and return why there may be more to do, or None."""
+        for turn in itertools.count():
+            if reason := self.budget.spent(first=not turn):
+                return reason
+            self._rescue()
+            try:
+                job = self._claim()
+            except RegistryChanged:
+                return "the registry has changed"
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+                return f"no claim in {CLAIM_TRIES} tries: {error}"
+            except JobHeld:
+                if self.budget.end == math.inf:
+                    return "what could start is locked"
+                time.sleep(HELD_JOB_INTERVAL)
+                continue
+            if not job:
+                return None
+            self._process(job)
+
+    def _queue(self):
+        """Return the model of jobs on the cursor of this run, a new one if it broke."""
+        if self.cr is None or self.cr.closed:
+            self.cr = self.env.registry.cursor()
+            # the first environment is the one that flushes: no cron's context
+            api.Environment(self.cr, SUPERUSER_ID, {})
+        return self.env(cr=self.cr)["queue.job"]
+
+    def _rescue(self):
+        if time.monotonic() - self.rescued < RESCUE_INTERVAL:
+            return
+        self.rescued = time.monotonic()
+        queue = self._queue()
+        try:
+            queue._rescue_jobs()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+            _logger.debug("Rescue put off: %s", error)
+        except Exception:
+            _logger.exception("Rescue failed")
+        self._roll_back()
+
+    def _claim(self):
+        """Return a job that is this run's own, or an empty recordset.
+
+        :raises JobHeld, RegistryChanged, RegularRunnerActive: why there is none.
+        :raises psycopg2.Error: other claims were in the way every time.
+        """
+        for attempt in range(1, CLAIM_TRIES + 1):
+            queue = self._queue()
+            try:
+                self._check_signaling()
+                return queue._claim_one_job(first=not self.jobs)
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                if attempt == CLAIM_TRIES:
+                    raise
+            except (InterfaceError, OperationalError):
+                # such as a process frozen for longer than a claim may last
+                if not self.cr.closed or attempt == CLAIM_TRIES:
+                    raise
+            finally:
+                self._roll_back()
+            time.sleep(random.uniform(0, 0.001 * 2**attempt))
+
+    def _check_signaling(self):
+        """Bring the caches up to date, on a cursor that is clean again afterwards.
+
+        :raises RegistryChanged: the models are no longer up to date.
+        """
+        registry = Registry(self.cr.dbname).check_signaling(self.cr)
+        self.cr.rollback()
+        if registry is not self.env.registry:
+            raise RegistryChanged
+
+    def _roll_back(self):
+        if not self.cr.closed:
+            self.cr.rollback()
+
+    def _process(self, job):
+        self.jobs += 1
+        self.budget.feed_watchdog()
+        try:
+            job._process(commit=True)
+        except Exception:
+            _logger.exception("Job %s is left to the rescue", job.id)
+        self._roll_back()
+
+    def _warn_of_regular_runner(self):
+        dbname = self.env.cr.dbname
+        if dbname not in _warned_of_regular_runner:
+            _warned_of_regular_runner.add(dbname)
+            _logger.warning(
+                "The regular runner of queue_job is active on database %s: the "
+                "runners in cron workers stand aside. To let them work, take "
+                "queue_job out of server_wide_modules, or give it the channels root:0.",
+                dbname,
+            )

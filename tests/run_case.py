@@ -1,0 +1,91 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from .server_case import PATIENCE, ServerCase
+
+ADDON = "odoo.addons.queue_job_cron_jobrunner"
+RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
+
+
+class RunCase(ServerCase):
+    """Real runs, with commits, in the process of the test instead of a server's."""
+
+    def setUp(self):
+        super().setUp()
+        self.threads = self.enterContext(ThreadPoolExecutor())
+
+    def enqueue(self, method, *args, **options):
+        """Enqueue a method of the ledger, commit, and return the job's id."""
+        with self.transaction() as env:
+            delayable = env["queue.job.demo.ledger"].with_delay(**options)
+            return getattr(delayable, method)(*args).db_record().id
+
+    def run_jobs(self, seconds=None):
+        """Do what a runner's cron does.
+
+        :param seconds: how long the slice is; without it the run is nobody's cron.
+        """
+        with self.transaction() as env:
+            context = {}
+            if seconds is not None:
+                context["cron_id"] = env.ref(RUNNER).id
+                context["cron_end_time"] = time.monotonic() + seconds
+            env["queue.job"].with_context(**context)._job_runner()
+
+    def start(self, function, *args):
+        """Call the function in a thread; return its future."""
+        return self.threads.submit(function, *args)
+
+    def run_in_thread(self, seconds=None):
+        self.start(self.run_jobs, seconds).result(PATIENCE)
+
+    def cursor(self):
+        """Return a cursor that is closed at the end of the test."""
+        return self.enterContext(closing(self.registry.cursor()))
+
+    def job(self, job_id):
+        """Return the job's row as a dictionary."""
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT * FROM queue_job WHERE id = %s", [job_id])
+            return cr.dictfetchone()
+
+    def state(self, job_id):
+        return self.job(job_id)["state"]
+
+    def execute(self, statement, *parameters):
+        with self.registry.cursor() as cr:
+            cr.execute(statement, parameters)
+
+    def age(self, job_id, seconds=60):
+        """Let the start of a job be longer ago than the rescue's grace."""
+        self.execute(
+            "UPDATE queue_job SET date_enqueued = date_enqueued - %s * INTERVAL '1 s',"
+            " date_started = date_started - %s * INTERVAL '1 s' WHERE id = %s",
+            seconds,
+            seconds,
+            job_id,
+        )
+
+    def tokens(self):
+        """What jobs recorded, in order."""
+        return [token for token, _pid in self.ledger()]
+
+    def triggers(self):
+        """Return how often runners are triggered, and forget the triggers."""
+        return len(self.query("DELETE FROM ir_cron_trigger RETURNING id"))
+
+
+def wait_for(event):
+    """Wait for an event of another thread.
+
+    :raises AssertionError: it does not come.
+    """
+    if not event.wait(PATIENCE):
+        raise AssertionError(f"Not within {PATIENCE} s: {event}")
+
+
+__all__ = ["ADDON", "RUNNER", "PATIENCE", "RunCase", "threading", "wait_for"]

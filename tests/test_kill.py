@@ -1,0 +1,101 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import os
+import signal
+
+from .server_case import ServerCase
+
+PREFORK = ("--workers=1", "--limit-time-real-cron=0")
+
+
+class TestKill(ServerCase):
+    """A killed process costs its job a try, and nobody anything else."""
+
+    def test_job_of_a_killed_worker_runs_again(self):
+        self.add_runners(1)
+        server = self.server(*PREFORK, "--max-cron-threads=2")
+        tokens = self.enqueue(["victim"], "sleep", 2, priority=1)
+        # busy runners look for dead jobs; idle ones only at the cron's interval
+        tokens += self.enqueue([f"other {number}" for number in range(60)], "sleep", 0.5)
+        self.wait(server, self.job_is("victim", "started"), "the job is started")
+        victim = self.job("victim")
+        self.assertIn(victim["worker_pid"], server.cron_workers())
+        self.assertIn(victim["runner_id"], self.runner_ids())
+        self.assertTrue(victim["date_started"])
+        os.kill(victim["worker_pid"], signal.SIGKILL)
+        before = len(self.ledger())
+        self.wait(server, lambda: len(self.ledger()) > before + 2, "others go on")
+        self.assertEqual(self.job("victim"), victim)
+        self.wait(server, self.all_in("done"), "all are done", nudge=True)
+        self.assertEqual(self.job("victim")["retry"], 2)
+        self.assertOnceEach(tokens)
+        self.assertEqual(server.log_text().count("found dead"), 1)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
+    def test_job_of_a_killed_threaded_server_runs_again(self):
+        server = self.server("--workers=0", "--max-cron-threads=1")
+        tokens = self.enqueue(["victim"], "sleep", 2, priority=1)
+        tokens += self.enqueue([f"other {number}" for number in range(40)], "sleep", 0.3)
+        self.wait(server, self.job_is("victim", "started"), "the job is started")
+        self.assertEqual(self.job("victim")["worker_pid"], server.process.pid)
+        server.kill()
+        self.assertEqual(self.job("victim")["state"], "started")
+        server.start()
+        self.wait(server, self.all_in("done"), "all are done", nudge=True)
+        self.assertEqual(self.job("victim")["retry"], 2)
+        self.assertEqual(self.job("victim")["worker_pid"], server.process.pid)
+        self.assertOnceEach(tokens)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
+    def test_jobs_that_kill_their_worker_fail_and_block_nobody(self):
+        poison = [f"poison {number}" for number in range(5)]
+        self.enqueue(poison, "die", priority=1, max_retries=3)
+        tokens = self.enqueue([f"other {number}" for number in range(90)], "sleep", 0.4)
+        server = self.server(*PREFORK, "--max-cron-threads=1")
+        self.wait(server, self.all_in("done", "failed"), "all have ended", nudge=True)
+        for token in poison:
+            job = self.job(token)
+            self.assertEqual((job["state"], job["retry"]), ("failed", 3))
+            self.assertEqual(job["exc_name"], "JobFoundDead")
+            self.assertIn("try 3 of 3", job["exc_message"])
+        self.assertOnceEach(tokens)
+        self.assertEqual(server.log_text().count("found dead"), 15)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
+    def test_job_longer_than_the_limit_fails_and_others_go_on(self):
+        self.only_runners()
+        with self.transaction() as env:
+            sleep = env.ref("queue_job_cron_jobrunner_demo.job_function_sleep")
+            sleep.on_fail_method = "record_failure"
+        # a worker that is notified all the time is fed all the time
+        server = self.server(
+            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=8"
+        )
+        self.enqueue(["long"], "sleep", 60, priority=1, max_retries=2)
+        tokens = self.enqueue([f"other {number}" for number in range(24)], "sleep", 0.5)
+        self.wait(server, self.all_in("done", "failed"), "all have ended", nudge=True)
+        job = self.job("long")
+        self.assertEqual((job["state"], job["retry"]), ("failed", 2))
+        self.assertEqual(job["exc_name"], "JobFoundDead")
+        self.assertIn("try 2 of 2", job["exc_message"])
+        self.assertOnceEach([*tokens, "JobFoundDead"])
+        self.assertNotEqual(self.ledger()[0][0], "JobFoundDead")
+        self.assertEqual(self.failure_messages("long"), 1)
+        self.assertEqual(server.log_text().count("timeout after 8s"), 2)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server, "timeout after 8s")
+
+    def runner_ids(self):
+        with self.transaction() as env:
+            return env["ir.cron"]._queue_job_runners().ids
+
+    def failure_messages(self, token):
+        """Return how often the followers of a job were told that it has failed."""
+        with self.transaction() as env:
+            job = env["queue.job"].search([("name", "=", token)])
+            subtype = env.ref("queue_job.mt_job_failed")
+            self.assertTrue(job.message_follower_ids)
+            return len(job.message_ids.filtered(lambda msg: msg.subtype_id == subtype))
