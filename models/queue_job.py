@@ -24,6 +24,8 @@ class QueueJob(models.Model):
         help="The runner that has started the job.",
     )
 
+    _next_job_idx = models.Index("(priority, date_created, id) WHERE state = 'pending'")
+
     @api.model_create_multi
     @api.private
     def create(self, vals_list):

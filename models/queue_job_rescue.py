@@ -11,9 +11,11 @@ from ..runner.regular import IS_AWAY
 from ..runner.rescue import (
     DEAD_JOBS,
     FORGET_LOCKS,
+    LAST_SWEEP,
     REQUEUE,
-    STRANDED_DEPENDENTS,
-    TAKE_SWEEP,
+    STORE_SWEEP,
+    SWEEP_BATCH,
+    WAITING_JOBS,
 )
 
 _logger = logging.getLogger(__name__)
@@ -93,14 +95,17 @@ class QueueJob(models.Model):
     def _rescue_stranded(self):
         """Release the jobs whose dependencies are all done.
 
-        Their last parent's process died before it could.
+        Their last parent's process died before it could. A batch of the waiting
+        jobs is looked at each time, in turn.
         """
         cr = self.env.cr
-        cr.execute(TAKE_SWEEP, log_exceptions=False)
-        if not cr.fetchone():
+        cr.execute(LAST_SWEEP, log_exceptions=False)
+        if not (position := cr.fetchone()):
             return
-        cr.execute(STRANDED_DEPENDENTS, log_exceptions=False)
-        stranded = self.browse(row[0] for row in cr.fetchall())
+        cr.execute(WAITING_JOBS, position)
+        waiting = cr.fetchall()
+        cr.execute(STORE_SWEEP, [waiting[-1][0] if len(waiting) == SWEEP_BATCH else 0])
+        stranded = self.browse(job_id for job_id, is_stranded in waiting if is_stranded)
         for job in stranded:
             _logger.warning("Job %s was left waiting by its dependencies", job.uuid)
         stranded.write({"state": PENDING})
