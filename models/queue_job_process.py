@@ -7,11 +7,13 @@ import threading
 import time
 from functools import partial
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import SUPERUSER_ID, api, models
 
 from odoo.addons.queue_job.controllers.main import _prevent_commit
 from odoo.addons.queue_job.exception import FailedJobError
-from odoo.addons.queue_job.job import DONE, FAILED, PENDING, Job
+from odoo.addons.queue_job.job import DONE, FAILED, Job
 
 from ..runner.claim import LOCK_JOB
 from ..runner.transaction import commit_then_run_hooks, store_apart
@@ -28,12 +30,15 @@ class QueueJob(models.Model):
         The job ends done, failed or postponed; what it raises ends here. When
         it is done, the jobs that waited for it are released.
 
-        :param commit: the job is claimed, or else pending and is claimed here.
-            Its effects and its end are committed together, its failure apart
-            and alone. Without it everything stays in the caller's transaction.
+        :param commit: the job is claimed (``_claim_one_job``). Its effects and its
+            end are committed together, its failure apart and alone. Without it
+            everything stays in the caller's transaction.
         """
         self.ensure_one()
-        if not self._take(commit):
+        if not commit:
+            self._start()
+        elif not self._lock_claimed():
+            _logger.warning("Job %s is not ours any more", self.id)
             return
         # Superuser and an empty context, as in the regular runner: what Odoo
         # puts into a cron's context would change what the job does.
@@ -52,27 +57,17 @@ class QueueJob(models.Model):
         if job and job.state == DONE:
             record._release_dependents(job, commit)
 
-    def _take(self, commit):
-        """Start the job if it is not claimed yet, and lock it.
-
-        :return: whether the job is ours. Where nothing is committed its row is
-            locked by the caller.
-        """
-        if not commit:
-            self._start()
-            return True
-        if self._lock_claimed():
-            return True
-        if self.state == PENDING:
-            self._start()
-            self.env.cr.commit()
-            return self._lock_claimed()
-        return False
-
     def _lock_claimed(self):
-        """Lock the claimed job for this transaction; return whether it is locked."""
-        self.env.cr.execute(LOCK_JOB, [self.id], log_exceptions=False)
-        return bool(self.env.cr.fetchone())
+        """Lock the claimed job for this transaction.
+
+        :return: whether it is ours: not if it was found dead and has changed
+            hands between the claim and now.
+        """
+        try:
+            self.env.cr.execute(LOCK_JOB, [self.id], log_exceptions=False)
+            return bool(self.env.cr.fetchone())
+        except SerializationFailure:
+            return False
 
     def _perform(self, commit):
         """Perform the job within a savepoint and store its outcome.
@@ -92,7 +87,7 @@ class QueueJob(models.Model):
             if commit:
                 commit_then_run_hooks(cr)
                 self.env.registry.signal_changes()
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except BaseException as error:
             if cr._cnx.closed:
                 raise  # not the job's fault
             store = partial(type(self)._store_error, error=error, job=job)
