@@ -16,5 +16,4 @@
         "views/ir_cron_views.xml",
     ],
     "cloc_exclude": ["dev/**/*", "setup/**/*"],
-    "installable": True,
 }

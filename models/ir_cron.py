@@ -58,4 +58,4 @@ class IrCron(models.Model):
         """Trigger the cron that runs in this context, if it is one, and commit."""
         if cron_id := self.env.context.get("cron_id"):
             self.browse(cron_id)._trigger()
-            self.env.cr.commit()
+            self.env.cr.commit()  # pylint: disable=invalid-commit

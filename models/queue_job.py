@@ -16,7 +16,6 @@ class QueueJob(models.Model):
 
     runner_id = fields.Many2one(
         "ir.cron",
-        string="Runner",
         readonly=True,
         copy=False,
         index="btree_not_null",
@@ -123,7 +122,7 @@ class QueueJob(models.Model):
         if first:
             self.env["ir.cron"]._commit_progress(1, remaining=0)
         else:
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
         return job
 
     def _start(self):

@@ -41,7 +41,7 @@ class QueueJob(models.Model):
             self.env.cr.execute(IS_AWAY, log_exceptions=False)
             if self.env.cr.fetchone()[0]:
                 rescue()
-                self.env.cr.commit()
+                self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _rescue_dead(self):
         """Set the jobs nobody works on to pending, or failed if that was the last try.

@@ -54,7 +54,7 @@ class Run:
 
     def work(self):
         """Process jobs. Whatever happens to one of them does not end the run."""
-        self.env.cr.commit()
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
             reason = self._work()
         except RegularRunnerActive:

@@ -26,7 +26,7 @@ def commit_then_run_hooks(cr):
     """
     hooks, cr.postcommit = cr.postcommit, Callbacks()
     try:
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
     finally:
         cr.postcommit = hooks
     while hooks:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 
 from .process import run
 from .report import Failure
@@ -41,7 +42,10 @@ class Apt:
         return ["apt-get", *options, *arguments]
 
     def update(self):
-        run(self._command("update"), self.log, "apt-get update failed.")
+        """Fetch the lists. Of many sources one is often out of order: whether that
+        matters here, the next step tells."""
+        with suppress(Failure):
+            run(self._command("update"), self.log, "apt-get update failed.")
 
     def output(self, *arguments):
         """The lines that apt-get prints."""

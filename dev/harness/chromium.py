@@ -42,7 +42,7 @@ def _unpack(folder):
         apt = Apt(cache.folder() / "apt" / "machine", log)
         apt.update()
         plan = apt.output(
-            "--simulate", "--no-install-recommends", "install", "chromium"
+            "install", "--simulate", "--no-install-recommends", "chromium"
         )
         needed = [line.split()[1] for line in plan if line.startswith("Inst ")]
     with step(f"Downloading Chromium ({len(needed)} packages)"):

@@ -70,7 +70,7 @@ class Databases:
 
     @contextmanager
     def name(self, label):
-        """A name that is free, for a database of this command.
+        """A name that is free, for a database of this command; label: small letters.
 
         At the end, every database is dropped whose name begins with it. Before that,
         those are dropped that commands left which were killed.

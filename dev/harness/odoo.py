@@ -37,11 +37,11 @@ class Odoo:
     @property
     def version(self):
         """A text that is another one for another Odoo."""
-        release = (self.root / "odoo" / "release.py").read_bytes()
-        commit = subprocess.run(
-            ["git", "-C", self.root, "rev-parse", "HEAD"], capture_output=True
-        ).stdout
-        return hashlib.sha256(bytes(self.root) + release + commit).hexdigest()
+        made_from = bytes(self.root) + (self.root / "odoo/release.py").read_bytes()
+        if (self.root / ".git").exists():
+            head = ["git", "-C", self.root, "rev-parse", "HEAD"]
+            made_from += subprocess.run(head, capture_output=True).stdout
+        return hashlib.sha256(made_from).hexdigest()
 
 
 def odoo():
