@@ -75,12 +75,13 @@ class QueueJob(models.Model):
     def _fail_dead(self):
         """Fail the job through the ORM, so that followers and *on fail* are told."""
         tries = self.retry + 1
+        now = fields.Datetime.now()
         message = self.env._(
             "The process that ran this job (%(pid)s) was killed, crashed or ran into "
             "its time or memory limit, at most %(seconds)d s after the job's start. "
             "It was try %(tries)s of %(max)s.",
             pid=self.worker_pid,
-            seconds=(fields.Datetime.now() - self.date_started).total_seconds(),
+            seconds=(now - (self.date_started or now)).total_seconds(),
             tries=tries,
             max=self.max_retries,
         )

@@ -9,7 +9,9 @@ DEAD_JOBS = """
       FROM queue_job
      WHERE state IN ('started', 'enqueued')
        AND COALESCE(
-               CASE state WHEN 'started' THEN date_started END, date_enqueued
+               CASE state WHEN 'started' THEN date_started END,
+               date_enqueued,
+               '-infinity'
            ) < clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '10 s'
        AND (
                id IN (

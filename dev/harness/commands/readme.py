@@ -112,7 +112,7 @@ def _fragment(name: str) -> str:
 
 def _rst(markdown: str) -> str:
     return pypandoc.convert_text(
-        markdown, "rst", format="commonmark", extra_args=["--columns=79"]
+        markdown, "rst", format="commonmark+pipe_tables", extra_args=["--columns=79"]
     ).strip()
 
 
