@@ -62,10 +62,18 @@ def write(path, text, mode=0o644):
 @contextmanager
 def setup_lock():
     """Only one command at a time changes what the cache holds."""
-    with (folder() / "setup.lock").open("a") as lock:
+    with alone("setup", "the set-up of another command"):
+        yield
+
+
+@contextmanager
+def alone(name, whom):
+    """Only one command at a time is in a block of that name; the others say whom they
+    wait for."""
+    with (folder() / f"{name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Waiting for the set-up of another command.", file=sys.stderr)
+            print(f"Waiting for {whom}.", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

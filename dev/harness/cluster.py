@@ -54,14 +54,6 @@ class Cluster:
         """The libpq variables by which it is reached."""
         return {"PGHOST": str(self.folder), "PGPORT": "5432", "PGUSER": ROLE}
 
-    @contextmanager
-    def alone(self):
-        """Like running(), for one command at a time: the others wait."""
-        with self._lock("alone") as alone:
-            fcntl.flock(alone, fcntl.LOCK_EX)
-            with self.running():
-                yield
-
     def restart(self):
         """Crash the server and start it again; it is ready at the end."""
         self._control("restart", "--mode=immediate")

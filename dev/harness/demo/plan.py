@@ -12,8 +12,8 @@ TRICKLE = 11  # transactions with a few quick jobs each, a second apart
 class Job:
     """A job to enqueue: method and arguments of the demo addon's ledger.
 
-    `eta` is in seconds from its creation, `max_retries` as in `with_delay`. It ends in `state` after `tries`, and
-    after the jobs named in `after`.
+    `eta` is in seconds from its creation, `max_retries` as in `with_delay`. It ends in
+    `state` after `tries`, and after the jobs named in `after`.
     """
 
     token: str

@@ -101,7 +101,10 @@ class Misbehaviour(models.Model):
         shared = self.sudo().search([("token", "=", "shared")])
         if not shared.pid:
             with self.env.registry.cursor() as cr:
-                cr.execute("UPDATE queue_job_demo_ledger SET pid = 1 WHERE id = %s", [shared.id])
+                cr.execute(
+                    "UPDATE queue_job_demo_ledger SET pid = 1 WHERE id = %s",
+                    [shared.id],
+                )
         self.record(token)
         shared.lang = "en_US"
 
@@ -127,3 +130,38 @@ class Misbehaviour(models.Model):
     def _record_apart(self, token):
         with self.env.registry.cursor() as cr:
             self.with_env(self.env(cr=cr)).record(token)
+
+    @api.model
+    def execute_apart(self, token, statements):
+        """Execute SQL as another process would, in a transaction of its own."""
+        with self.env.registry.cursor() as cr:
+            cr.execute(statements)
+        self.record(token)
+
+    @api.model
+    def read_company_name(self, token):
+        self.record(f"{token}: {self.env.company.name}")
+
+    @api.model
+    def lose_lock_and_be_rescued(self, token):
+        """The first time let a rescue take the job for dead while it runs."""
+        uuid = self.env.context["job_uuid"]
+        job = self.env["queue.job"].sudo().search([("uuid", "=", uuid)])
+        if not job.retry:
+            self.env.cr.rollback()
+            with self.env.registry.cursor() as cr:
+                cr.execute(
+                    "UPDATE queue_job SET date_started = '2020-01-01' WHERE uuid = %s",
+                    [uuid],
+                )
+            with self.env.registry.cursor() as cr:
+                self.env(cr=cr)["queue.job"]._rescue_jobs()
+        self.record(token)
+
+    @api.model
+    def on_failure(self, exc_name=None, **kwargs):
+        self.record(f"on fail: {exc_name}")
+
+    @api.model
+    def roll_back_on_failure(self, **kwargs):
+        self.env.cr.rollback()

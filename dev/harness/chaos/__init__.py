@@ -1,0 +1,1 @@
+"""Chaos: processes are killed while they run jobs, then every job is accounted for."""

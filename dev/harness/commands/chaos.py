@@ -1,0 +1,113 @@
+"""`./dev/chaos`: kill what runs the jobs, again and again, and account for every job.
+
+Several prefork servers share one database and a queue that is filled partly before
+they start, partly while they run. Meanwhile cron workers are killed at random, a server
+is killed twice and PostgreSQL crashes once: one of our own that only this command uses;
+a server that PGHOST names is left alone. Exit status 1 tells of violations.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import time
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from harness.chaos import journal
+from harness.chaos.blows import schedule
+from harness.chaos.cluster import own_cluster
+from harness.chaos.fleet import WORKERS, Fleet
+from harness.chaos.plan import MINIMUM, halves, make_plan
+from harness.chaos.report import examine, print_report
+from harness.chaos.storm import Storm
+from harness.demo.processes import enqueueing
+from harness.environment import environment
+from harness.postgres import foreign
+from harness.report import Failure, step
+
+
+def main(argv):
+    """Return 0 if there was no violation, 1 otherwise."""
+    options = _parse(argv)
+    console = Console()
+    # a closed terminal must not leave the servers behind
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
+    with environment() as env, _database(env) as (cluster, databases, database):
+        if not cluster:
+            console.print("PGHOST names a server: it is not crashed.")
+        os.environ.update({**env.variables, **databases.variables})
+        return _run(console, env.checkout, cluster, databases, database, options)
+
+
+def _parse(argv):
+    parser = argparse.ArgumentParser(
+        prog="./dev/chaos",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, default, what in [
+        ("jobs", 2000, f"how many jobs, at least {MINIMUM}"),
+        ("kills", 60, "how many cron workers to kill"),
+        ("servers", 2, f"how many servers, each with {WORKERS} cron workers"),
+    ]:
+        parser.add_argument(
+            f"--{name}",
+            type=int,
+            default=default,
+            metavar="N",
+            help=f"{what} (default: %(default)s)",
+        )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=random.randrange(10**6),
+        metavar="N",
+        help="which jobs and which blows (default: any)",
+    )
+    options = parser.parse_args(argv)
+    if options.jobs < MINIMUM or options.kills < 0 or options.servers < 1:
+        parser.error(f"at least {MINIMUM} jobs, 0 kills and 1 server")
+    return options
+
+
+@contextmanager
+def _database(env):
+    """A cluster to crash or None, the databases in it, and the name of a new one."""
+    if foreign():
+        with env.database("chaos") as database:
+            yield None, env.databases, database
+    else:
+        with own_cluster(env) as place:
+            yield place
+
+
+def _run(console, checkout, cluster, databases, database, options):
+    start = time.monotonic()
+    rng = random.Random(options.seed)
+    plan = make_plan(options.jobs, rng)
+    workers = WORKERS * options.servers
+    planned = schedule(rng, options.jobs, options.kills, workers, bool(cluster))
+    before, meanwhile = halves(plan)
+    console.print(f"Seed {options.seed}, {options.jobs} jobs: {plan}", soft_wrap=True)
+    with databases.connect(database=database) as connection:
+        journal.create(connection)
+    with (
+        step(f"Enqueueing {len(before.jobs)} jobs"),
+        enqueueing(database, workers, before) as shell,
+    ):
+        if shell.process.wait():
+            raise Failure(f"Enqueueing has failed. Log: {shell.log}")
+    with Fleet(checkout, database, options.servers, rng) as fleet:
+        for log in fleet.logs:
+            console.print(f"Odoo's log: {log}", soft_wrap=True, highlight=False)
+        storm = Storm(databases, database, fleet, cluster, planned)
+        with enqueueing(database, 1, meanwhile) as shell:
+            storm.rage(console, options.jobs, shell)
+    with databases.connect(database=database) as connection:
+        outcome = examine(connection, plan, storm.dealt)
+    console.rule("Chaos")
+    print_report(console, outcome, options.seed, time.monotonic() - start)
+    return 1 if outcome.violations else 0
