@@ -40,7 +40,7 @@ class QueueJobCronTest(models.Model):
         )
 
     def commit(self):
-        self.env.cr.commit()
+        self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def report(self):
         """Leave a row that tells the environment the job ran in."""

@@ -1,10 +1,14 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from unittest.mock import patch
 
+from odoo import SUPERUSER_ID, api
+from odoo.tools import config
+
+from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
 ADDON = "odoo.addons.queue_job_cron_jobrunner"
@@ -16,6 +20,8 @@ class RunCase(ServerCase):
 
     def setUp(self):
         super().setUp()
+        # a registry that is loaded again would look for tests otherwise
+        self.enterContext(patch.dict(config.options, test_enable=False))
         self.threads = self.enterContext(ThreadPoolExecutor())
 
     def enqueue(self, method, *args, **options):
@@ -47,6 +53,22 @@ class RunCase(ServerCase):
         """Return a cursor that is closed at the end of the test."""
         return self.enterContext(closing(self.registry.cursor()))
 
+    def claim(self, cr=None):
+        """Claim the next job as a run does; return its record on that cursor."""
+        env = api.Environment(cr or self.cursor(), SUPERUSER_ID, {})
+        cron = env.ref(RUNNER).id
+        env.cr.rollback()
+        return env["queue.job"].with_context(cron_id=cron)._claim_one_job(first=False)
+
+    def rescue(self, cr=None):
+        """Look for dead jobs and stranded dependents as a run does."""
+        env = api.Environment(cr or self.cursor(), SUPERUSER_ID, {})
+        env["queue.job"]._rescue_jobs()
+
+    def wait_until(self, condition, what):
+        """Return the first true value of ``condition()``."""
+        return wait_until(condition, PATIENCE, what)
+
     def job(self, job_id):
         """Return the job's row as a dictionary."""
         with self.registry.cursor() as cr:
@@ -77,15 +99,3 @@ class RunCase(ServerCase):
     def triggers(self):
         """Return how often runners are triggered, and forget the triggers."""
         return len(self.query("DELETE FROM ir_cron_trigger RETURNING id"))
-
-
-def wait_for(event):
-    """Wait for an event of another thread.
-
-    :raises AssertionError: it does not come.
-    """
-    if not event.wait(PATIENCE):
-        raise AssertionError(f"Not within {PATIENCE} s: {event}")
-
-
-__all__ = ["ADDON", "RUNNER", "PATIENCE", "RunCase", "threading", "wait_for"]

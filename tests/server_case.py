@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -13,10 +14,17 @@ from odoo.sql_db import close_db, db_connect
 from odoo.tests.common import BaseCase, get_db_name, tagged
 from odoo.tools import SQL, config
 
+from .leaks import assert_nothing_left
 from .server import OdooServer, wait_until
 
 TEMPLATE = "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE"
+END_SESSIONS = """
+    SELECT pg_terminate_backend(pid)
+      FROM pg_stat_activity
+     WHERE datname = %s AND usename = current_user
+"""
 PATIENCE = 120  # seconds until a test gives up waiting
+LOGGED_ERROR = re.compile(r"\S+ \S+ \d+ (?:ERROR|CRITICAL) ")
 JOB_FIELDS = (
     "state",
     "retry",
@@ -45,13 +53,17 @@ class ServerCase(BaseCase):
 
     def setUp(self):
         super().setUp()
-        self.database = f"{get_db_name()}-{self._testMethodName}"[:63]
-        self.drop_database()
-        self.addCleanup(self.drop_database)
-        self.on_cluster("CREATE DATABASE %s TEMPLATE %s", os.environ[TEMPLATE])
+        self.make_database()
         # the registry shall not take itself for one that is under test
         with patch.dict(config.options, test_enable=False):
             self.registry = Registry(self.database)
+
+    def make_database(self):
+        self.database = f"{get_db_name()}-{self._testMethodName}"[:63]
+        self.drop_database()
+        self.addCleanup(self.drop_database)
+        self.addCleanup(assert_nothing_left, self.database, threading.enumerate())
+        self.on_cluster("CREATE DATABASE %s TEMPLATE %s", os.environ[TEMPLATE])
 
     def on_cluster(self, statement, *names):
         names = [SQL.identifier(name) for name in (self.database, *names)]
@@ -62,7 +74,10 @@ class ServerCase(BaseCase):
     def drop_database(self):
         Registry.delete(self.database)
         close_db(self.database)
-        self.on_cluster("DROP DATABASE IF EXISTS %s WITH (FORCE)")
+        # WITH (FORCE) would fail on an autovacuum, which DROP DATABASE itself ends
+        with closing(db_connect("postgres").cursor()) as cr:
+            cr.execute(END_SESSIONS, [self.database])
+        self.on_cluster("DROP DATABASE IF EXISTS %s")
 
     @contextmanager
     def transaction(self):
@@ -169,9 +184,10 @@ class ServerCase(BaseCase):
         self.assertFalse(failures)
 
     def assertNoErrorIn(self, server, *expected):
-        """No line of the ERROR level but those that contain an expected text."""
-        lines = re.findall(r".* (?:ERROR|CRITICAL) .*", server.log_text())
+        """The log has no ERROR but those whose text contains an expected one."""
+        entries = re.split(r"^(?=\d{4}-\d\d-\d\d )", server.log_text(), flags=re.M)
+        errors = [entry for entry in entries if LOGGED_ERROR.match(entry)]
         unexpected = [
-            line for line in lines if not any(text in line for text in expected)
+            error for error in errors if not any(text in error for text in expected)
         ]
-        self.assertFalse(unexpected)
+        self.assertFalse(unexpected, "\n".join(unexpected))

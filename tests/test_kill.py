@@ -14,9 +14,9 @@ class TestKill(ServerCase):
     def test_job_of_a_killed_worker_runs_again(self):
         self.add_runners(1)
         server = self.server(*PREFORK, "--max-cron-threads=2")
-        tokens = self.enqueue(["victim"], "sleep", 2, priority=1)
         # busy runners look for dead jobs; idle ones only at the cron's interval
-        tokens += self.enqueue([f"other {number}" for number in range(60)], "sleep", 0.5)
+        tokens = self.enqueue([f"other {n}" for n in range(60)], "sleep", 0.5)
+        tokens += self.enqueue(["victim"], "sleep", 2, priority=1)
         self.wait(server, self.job_is("victim", "started"), "the job is started")
         victim = self.job("victim")
         self.assertIn(victim["worker_pid"], server.cron_workers())
@@ -35,8 +35,8 @@ class TestKill(ServerCase):
 
     def test_job_of_a_killed_threaded_server_runs_again(self):
         server = self.server("--workers=0", "--max-cron-threads=1")
-        tokens = self.enqueue(["victim"], "sleep", 2, priority=1)
-        tokens += self.enqueue([f"other {number}" for number in range(40)], "sleep", 0.3)
+        tokens = self.enqueue([f"other {n}" for n in range(40)], "sleep", 0.3)
+        tokens += self.enqueue(["victim"], "sleep", 2, priority=1)
         self.wait(server, self.job_is("victim", "started"), "the job is started")
         self.assertEqual(self.job("victim")["worker_pid"], server.process.pid)
         server.kill()
@@ -72,7 +72,7 @@ class TestKill(ServerCase):
             sleep.on_fail_method = "record_failure"
         # a worker that is notified all the time is fed all the time
         server = self.server(
-            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=8"
+            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=12"
         )
         self.enqueue(["long"], "sleep", 60, priority=1, max_retries=2)
         tokens = self.enqueue([f"other {number}" for number in range(24)], "sleep", 0.5)
@@ -84,9 +84,9 @@ class TestKill(ServerCase):
         self.assertOnceEach([*tokens, "JobFoundDead"])
         self.assertNotEqual(self.ledger()[0][0], "JobFoundDead")
         self.assertEqual(self.failure_messages("long"), 1)
-        self.assertEqual(server.log_text().count("timeout after 8s"), 2)
+        self.assertEqual(server.log_text().count("timeout after 12s"), 2)
         self.assertCronsFine()
-        self.assertNoErrorIn(server, "timeout after 8s")
+        self.assertNoErrorIn(server, "timeout after 12s")
 
     def runner_ids(self):
         with self.transaction() as env:

@@ -66,6 +66,12 @@ class TestMisbehavingJobs(RunCase):
         message = "has ended its transaction"
         self.assertFails(message, "execute", "COMMIT", effects=["job"])
 
+    def test_on_fail_method_that_rolls_back(self):
+        with self.transaction() as env:
+            function = env.ref("queue_job_cron_jobrunner_demo.job_function_fail")
+            function.on_fail_method = "roll_back_on_failure"
+        self.assertFails("This job fails", "fail")
+
     def test_exceptions_that_would_end_the_thread(self):
         for name in (
             "builtins.SystemExit",
@@ -82,7 +88,9 @@ class TestMisbehavingJobs(RunCase):
         self.assertIn("left to the rescue", log)
         self.assertEqual((job["state"], job["retry"]), ("started", 0))
         self.assertEqual(self.tokens(), ["after"])
-        self.execute("UPDATE queue_job SET method_name = 'record' WHERE state != 'done'")
+        self.execute(
+            "UPDATE queue_job SET method_name = 'record' WHERE state != 'done'"
+        )
         self.age(job["id"])
         with self.assertLogs(ADDON, "WARNING") as logs:
             self.run_in_thread()

@@ -1,0 +1,42 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import os
+import random
+import signal
+import time
+
+from .server_case import ServerCase
+
+FREEZES = 10
+JOBS = 30
+
+
+class TestFrozenWorkers(ServerCase):
+    def enqueue(self, prefix):
+        tokens = [f"{prefix} {number}" for number in range(JOBS)]
+        with self.transaction() as env:
+            for token in tokens:
+                env["queue.job.demo.ledger"].with_delay().record(token)
+        return tokens
+
+    def at_most_one_left(self):
+        """A frozen worker may have one job; a claim it is in ends by a timeout."""
+        states = self.states()
+        return states.get("pending", 0) + states.get("started", 0) <= 1
+
+    def test_worker_that_is_stopped_at_any_moment_does_not_stop_the_others(self):
+        self.add_runners(1)
+        server = self.server(
+            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
+        )
+        tokens = []
+        for number in range(FREEZES):
+            worker = random.choice(server.cron_workers())
+            tokens += self.enqueue(number)
+            time.sleep(random.uniform(0, 0.2))  # at any moment
+            os.kill(worker, signal.SIGSTOP)
+            self.wait(server, self.at_most_one_left, "others go on", nudge=True)
+            os.kill(worker, signal.SIGCONT)
+        self.wait(server, self.all_in("done"), "the jobs are done", nudge=True)
+        self.assertOnceEach(tokens)
+        self.assertCronsFine()

@@ -1,0 +1,98 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import time
+
+from .server_case import ServerCase
+
+
+class TestLimits(ServerCase):
+    """Odoo's limits for processes and threads are kept, however long the queue."""
+
+    def setUp(self):
+        super().setUp()
+        self.only_runners()
+
+    def assertDoneByOneWorker(self, tokens, server):
+        """Every job is done once, by the cron worker that is still there."""
+        self.assertOnceEach(tokens)
+        self.assertEqual(
+            {pid for _token, pid in self.ledger()}, set(server.cron_workers())
+        )
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
+    def test_queue_longer_than_the_real_time_limit(self):
+        # a worker that is notified all the time is fed all the time
+        server = self.server(
+            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=8"
+        )
+        tokens = self.enqueue([f"job {number}" for number in range(18)], "sleep", 1)
+        self.wait(server, self.all_in("done"), "the jobs are done", nudge=True)
+        self.assertDoneByOneWorker(tokens, server)
+
+    def test_job_after_a_long_sleep_has_the_whole_real_time_limit(self):
+        server = self.server(
+            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=75"
+        )
+        tokens = self.enqueue(["long"], "sleep", 45, eta=45)
+        self.wait(server, self.all_in("done"), "the job is done")
+        self.assertDoneByOneWorker(tokens, server)
+
+    def test_queue_longer_than_the_cpu_limit(self):
+        # in one pass of the only worker: the limit is for both runners together
+        self.add_runners(1)
+        server = self.server(
+            "--workers=1",
+            "--max-cron-threads=1",
+            "--limit-time-real-cron=0",
+            "--limit-time-cpu=4",
+        )
+        tokens = [f"job {number}" for number in range(200)]
+        self.enqueue(tokens, "burn", 0.05)
+        self.wait(server, self.all_in("done"), "the jobs are done", nudge=True)
+        self.assertDoneByOneWorker(tokens, server)
+
+    def test_queue_longer_than_the_limit_of_threads(self):
+        # Odoo looks at its threads once a minute: the runners' slices in one pass
+        # of the only thread would still last then
+        self.add_runners(7)
+        server = self.server(
+            "--workers=0", "--max-cron-threads=1", "--limit-time-real=20"
+        )
+        minute = time.monotonic() + 60
+        tokens = self.enqueue([f"job {number}" for number in range(250)], "sleep", 0.25)
+        self.wait(
+            server,
+            lambda: time.monotonic() > minute and self.states() == {"done": 250},
+            "a minute has passed and the jobs are done",
+            nudge=True,
+        )
+        self.assertOnceEach(tokens)
+        self.assertEqual({pid for _token, pid in self.ledger()}, {server.process.pid})
+        self.assertNotIn("real time limit", server.log_text())
+        self.assertNotIn("reload", server.log_text())
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
+    def test_workers_that_outgrow_the_memory_limit_are_replaced(self):
+        server = self.server(
+            "--workers=1",
+            "--max-cron-threads=1",
+            "--limit-time-real-cron=0",
+            f"--limit-memory-soft={2**30}",
+        )
+        tokens = []
+        for part in "ab":
+            tokens += self.enqueue([f"hoard {part}"], "hoard", 1024)
+            tokens += self.enqueue([f"{part} {n}" for n in range(22)], "sleep", 0.5)
+        self.wait(server, self.all_in("done"), "the jobs are done", nudge=True)
+        self.assertOnceEach(tokens)
+        self.assertGreater(len({pid for _token, pid in self.ledger()}), 1)
+        self.wait(
+            server,
+            lambda: server.log_text().count("virtual memory limit") > 1,
+            "two workers were replaced",
+            nudge=True,
+        )
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)

@@ -1,0 +1,59 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from unittest.mock import patch
+
+from odoo.sql_db import close_db
+from odoo.tools import config
+
+from .server_case import ServerCase
+
+
+class TestPostgres(ServerCase):
+    """The database server may crash in the middle of everything."""
+
+    def make_database(self):
+        """Make it in a PostgreSQL server of the test's own."""
+        # of ./dev, and so not there where this addon is but one of many
+        from harness.chaos.cluster import own_cluster
+        from harness.environment import environment
+
+        env = self.enterContext(environment())
+        made = self.enterContext(own_cluster(env, "crash"))
+        self.postgres, databases, self.database = made
+        self.place = {
+            "db_host": databases.variables["PGHOST"],
+            "db_port": int(databases.variables["PGPORT"]),
+        }
+        self.enterContext(patch.dict(config.options, self.place))
+        self.addCleanup(self.drop_database)
+
+    def test_jobs_go_on_after_a_crash_of_postgresql(self):
+        self.add_runners(2)
+        server = self.server(
+            "--workers=1",
+            "--max-cron-threads=3",
+            "--limit-time-real-cron=0",
+            *(f"--{option}={value}" for option, value in self.place.items()),
+        )
+        tokens = self.enqueue([f"job {number}" for number in range(240)], "sleep", 0.2)
+        tokens += self.enqueue(["long"], "sleep", 8, priority=1)
+        self.wait(server, self.job_is("long", "started"), "the long job runs")
+        # the claim is not waited for to be on the disk, but these jobs' ends are
+        before = len(self.ledger())
+        self.wait(server, lambda: len(self.ledger()) > before + 2, "others are done")
+        self.postgres.restart()
+        for database in (self.database, "postgres"):
+            close_db(database)
+        self.assertEqual(self.job("long")["state"], "started")
+
+        def all_done():
+            # Odoo's master process does not live without its database: a process
+            # manager starts it again
+            if not server.running:
+                server.start()
+            return self.all_in("done")()
+
+        self.wait(server, all_done, "all are done", nudge=True)
+        self.assertOnceEach(tokens)
+        self.assertEqual(self.job("long")["retry"], 2)
+        self.assertCronsFine()

@@ -1,0 +1,74 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import os
+import socket
+from contextlib import closing
+from unittest.mock import patch
+
+from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
+
+from .server import OdooServer
+from .server_case import ServerCase
+
+IN_CHARGE = f"""
+    SELECT 1
+      FROM pg_locks
+     WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
+       AND ((classid::bigint << 32) | objid::bigint) = {PG_ADVISORY_LOCK_ID}
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+class TestRegularRunner(ServerCase):
+    """A server with queue_job's own runner beside one with cron runners."""
+
+    def enqueue(self, prefix, count):
+        tokens = [f"{prefix} {number}" for number in range(count)]
+        with self.transaction() as env:
+            for token in tokens:
+                env["queue.job.demo.ledger"].with_delay().record(token)
+        return tokens
+
+    def regular_server(self):
+        with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+            port = listener.getsockname()[1]
+        server = OdooServer(
+            self.database,
+            "--load=base,web,queue_job",
+            "--workers=0",
+            "--max-cron-threads=0",
+            f"--http-port={port}",
+            log=self.folder / "regular.log",
+        )
+        self.addCleanup(server.kill)
+        with patch.dict(os.environ, ODOO_QUEUE_JOB_CHANNELS="root:1"):
+            server.start()
+        self.wait(server, lambda: self.query(IN_CHARGE), "it is in charge")
+        return server
+
+    def pids(self, prefix):
+        return {pid for token, pid in self.ledger() if token.startswith(prefix)}
+
+    def test_each_job_runs_once_when_the_regular_runner_comes_and_goes(self):
+        self.add_runners(1)
+        ours = self.server(
+            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
+        )
+        done = self.all_in("done")
+        tokens = self.enqueue("before", 20)
+        self.wait(ours, done, "our runners do the jobs", nudge=True)
+        tokens += self.enqueue("change", 100)
+        regular = self.regular_server()
+        self.wait(regular, done, "the jobs of the change are done")
+        tokens += self.enqueue("during", 40)
+        self.wait(regular, done, "the regular runner does the jobs", nudge=True)
+        tokens += self.enqueue("handed over", 100)
+        regular.stop()
+        tokens += self.enqueue("after", 20)
+        self.wait(ours, done, "our runners do the jobs again", nudge=True)
+        self.assertOnceEach(tokens)
+        workers = set(ours.cron_workers())
+        self.assertLessEqual(self.pids("before") | self.pids("after"), workers)
+        self.assertFalse(self.pids("during") & workers)
+        self.assertIn("is active on database", ours.log_text())
+        self.assertCronsFine()

@@ -1,0 +1,140 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from functools import partial
+
+from psycopg2.errors import SerializationFailure
+
+from odoo.addons.queue_job.job import Job
+
+from ..runner.transaction import store_apart
+from .common import mute_sql_errors
+from .run_case import ADDON, RunCase
+
+
+class TestRescueRaces(RunCase):
+    """A process and a rescue that takes it for dead, in every order.
+
+    Whoever comes first has the job; the other one leaves it alone.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.id = self.enqueue("record", "job")
+        self.process = self.cursor()
+        self.record = self.claim(self.process)
+        self.age(self.id)
+        self.process.rollback()
+
+    def rescue_logged(self, cr=None):
+        with self.assertLogs(ADDON, "WARNING"):
+            self.rescue(cr)
+
+    def open_snapshot(self, cr):
+        cr.execute("SELECT count(*) FROM queue_job")
+
+    def test_rescue_then_lock(self):
+        self.rescue_logged()
+        self.assertFalse(self.record._lock_claimed())
+        self.assertEqual(self.job(self.id)["retry"], 1)
+
+    def test_rescue_then_process_leaves_the_job_alone(self):
+        self.rescue_logged()
+        second = self.claim()
+        self.assertTrue(second._lock_claimed())
+        before = self.job(self.id)
+        with self.assertLogs(ADDON, "WARNING") as logs:
+            self.record._process(commit=True)
+        self.assertIn("is not ours any more", logs.output[0])
+        self.assertEqual(self.job(self.id), before)
+        self.assertEqual(self.tokens(), [])
+
+    def test_rescue_then_lock_with_an_older_snapshot(self):
+        self.open_snapshot(self.process)
+        self.rescue_logged()
+        self.assertFalse(self.record._lock_claimed())
+
+    def test_rescue_not_yet_committed_then_lock(self):
+        rescuer = self.cursor()
+        self.rescue_uncommitted(rescuer)
+        self.assertFalse(self.record._lock_claimed())
+        rescuer.commit()
+        self.assertEqual(self.state(self.id), "pending")
+
+    def rescue_uncommitted(self, cr):
+        queue = self.record.with_env(self.record.env(cr=cr)).browse()
+        with self.assertLogs(ADDON, "WARNING"):
+            queue._rescue_dead()
+
+    def test_lock_then_rescue(self):
+        self.assertTrue(self.record._lock_claimed())
+        self.rescue()
+        self.assertEqual(self.state(self.id), "started")
+
+    def test_lock_then_rescue_then_finish(self):
+        self.assertTrue(self.record._lock_claimed())
+        self.rescue()
+        self.record._perform(True)
+        self.assertEqual(self.state(self.id), "done")
+        self.assertEqual(self.tokens(), ["job"])
+
+    def test_finish_then_rescue_with_an_older_snapshot(self):
+        rescuer = self.cursor()
+        self.open_snapshot(rescuer)
+        self.record._process(commit=True)
+        with self.assertRaises(SerializationFailure):
+            self.rescue(rescuer)
+        rescuer.rollback()
+        self.rescue(rescuer)
+        self.assertEqual(self.state(self.id), "done")
+
+    def test_failure_then_rescue_with_an_older_snapshot(self):
+        self.execute("UPDATE queue_job SET method_name = 'fail'")
+        rescuer = self.cursor()
+        self.open_snapshot(rescuer)
+        with self.assertLogs(ADDON, "ERROR"):
+            self.record._process(commit=True)
+        with self.assertRaises(SerializationFailure):
+            self.rescue(rescuer)
+        self.assertEqual(self.state(self.id), "failed")
+
+    def store_failure(self):
+        """Store a failure of the first claim; return what is logged."""
+        self.record.invalidate_recordset()
+        job = Job._load_from_db_record(self.record)
+        store = partial(
+            type(self.record)._store_error, error=ValueError("late"), job=job
+        )
+        with self.assertLogs(ADDON, "WARNING") as logs:
+            store_apart(self.record, job, self.claimed, store)
+        return "\n".join(logs.output)
+
+    def test_rescue_then_failure_is_not_stored(self):
+        self.claimed = self.job(self.id)["date_started"]
+        self.rescue_logged()
+        self.assertIn("changed hands", self.store_failure())
+        self.assertEqual(self.state(self.id), "pending")
+
+    def test_rescue_and_second_claim_then_failure_is_not_stored(self):
+        self.claimed = self.job(self.id)["date_started"]
+        self.rescue_logged()
+        self.claim()
+        self.assertIn("changed hands", self.store_failure())
+        self.assertEqual(self.state(self.id), "started")
+
+    def test_failure_of_a_claim_that_still_holds_is_stored(self):
+        self.claimed = self.job(self.id)["date_started"]
+        self.assertIn("ValueError: late", self.store_failure())
+        self.assertEqual(self.state(self.id), "failed")
+
+
+class TestLostLock(RunCase):
+    def test_job_that_lost_its_lock_and_was_rescued_takes_effect_once(self):
+        job = self.enqueue("lose_lock_and_be_rescued", "job")
+        with mute_sql_errors, self.assertLogs(ADDON, "WARNING") as logs:
+            self.run_jobs()
+        log = "\n".join(logs.output)
+        self.assertIn("found dead", log)
+        self.assertIn("changed hands", log)
+        row = self.job(job)
+        self.assertEqual((row["state"], row["retry"]), ("done", 2))
+        self.assertEqual(self.tokens(), ["job"])
