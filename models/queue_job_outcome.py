@@ -3,6 +3,8 @@
 (``queue_job/controllers/main.py``): retries, failures, dependents."""
 
 import logging
+import random
+import time
 import traceback
 
 from psycopg2 import OperationalError
@@ -12,12 +14,13 @@ from odoo import models
 from odoo.service.model import (
     PG_CONCURRENCY_ERRORS_TO_RETRY,
     PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
-    retrying,
 )
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY, RunJobController
 from odoo.addons.queue_job.exception import FailedJobError, RetryableJobError
 from odoo.addons.queue_job.job import FAILED
+
+from ..runner.transaction import forbid_rollback
 
 _logger = logging.getLogger(__name__)
 
@@ -31,6 +34,19 @@ STORE_FAILURE = """
            exc_info = %(exc_info)s
      WHERE id = %(id)s
 """
+
+
+# Parents that finish together release the same jobs: the second one waits here,
+# and looks again when the first one has committed.
+LOCK_DEPENDENTS = """
+    SELECT id
+      FROM queue_job
+     WHERE uuid IN %s
+       AND state = 'wait_dependencies'
+     ORDER BY id
+       FOR NO KEY UPDATE
+"""
+RELEASE_TRIES = 8
 
 
 class QueueJob(models.Model):
@@ -95,7 +111,7 @@ class QueueJob(models.Model):
         if not job:
             return
         try:
-            with self.env.cr.savepoint():
+            with forbid_rollback(self.env.cr), self.env.cr.savepoint():
                 job.on_fail(values)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
@@ -127,9 +143,21 @@ class QueueJob(models.Model):
         """
         if not commit:
             RunJobController._enqueue_dependent_jobs(self.env, job)
-        elif job.should_check_dependents():
-            self.env.cr.rollback()
+            return
+        if not job.should_check_dependents():
+            return
+        cr = self.env.cr
+        for attempt in range(1, RELEASE_TRIES + 1):
             try:
-                retrying(job.enqueue_waiting, self.env)
+                cr.rollback()
+                uuids = tuple(self.dependencies["reverse_depends_on"])
+                cr.execute(LOCK_DEPENDENTS, [uuids], log_exceptions=False)
+                job.enqueue_waiting()
+                cr.commit()  # pylint: disable=invalid-commit
+                return
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
             except Exception:
-                _logger.exception("Dependents of job %s are left to the rescue", job)
+                _logger.exception("Dependents of %s could not be released", job)
+                break
+        _logger.warning("Dependents of %s are left to the rescue", job)

@@ -64,7 +64,8 @@ STORE_SWEEP = """
 # one go took 50 ms, which would grow with the number of waiting jobs.
 SWEEP_BATCH = 1000
 
-# A dependency that was deleted holds nobody, as in Job.enqueue_waiting().
+# A dependency that was deleted holds nobody, as in Job.enqueue_waiting(). One that
+# is done since a moment ago may still be about to release its dependents.
 WAITING_JOBS = f"""
       SELECT id,
              NOT EXISTS (
@@ -76,6 +77,8 @@ WAITING_JOBS = f"""
                         ) AS dependency (uuid)
                    JOIN queue_job AS parent ON parent.uuid = dependency.uuid
                   WHERE parent.state <> 'done'
+                     OR parent.date_done
+                        > clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '10 s'
              ) AS stranded
         FROM queue_job
        WHERE state = 'wait_dependencies'

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from odoo import SUPERUSER_ID, api
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -34,6 +34,23 @@ def commit_then_run_hooks(cr):
             hooks.run()
         except Exception:
             _logger.exception("A post-commit hook of a job that is done failed")
+
+
+@contextmanager
+def forbid_rollback(cr):
+    """Keep an *on fail* method from undoing the failure that calls it."""
+
+    def forbidden():
+        raise RuntimeError(
+            "Rollback is forbidden in the on fail method of a job: it would undo "
+            "the failure itself."
+        )
+
+    cr.rollback = forbidden
+    try:
+        yield
+    finally:
+        del cr.rollback
 
 
 def store_apart(record, job, claimed, store):

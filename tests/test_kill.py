@@ -67,12 +67,13 @@ class TestKill(ServerCase):
 
     def test_job_longer_than_the_limit_fails_and_others_go_on(self):
         self.only_runners()
+        self.add_runners(1)
         with self.transaction() as env:
             sleep = env.ref("queue_job_cron_jobrunner_demo.job_function_sleep")
             sleep.on_fail_method = "record_failure"
         # a worker that is notified all the time is fed all the time
         server = self.server(
-            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=12"
+            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=12"
         )
         self.enqueue(["long"], "sleep", 60, priority=1, max_retries=2)
         tokens = self.enqueue([f"other {number}" for number in range(24)], "sleep", 0.5)

@@ -12,6 +12,7 @@ NEVER_SWEPT = """
     UPDATE ir_config_parameter SET value = '0 0'
      WHERE key = 'queue_job_cron_jobrunner.last_sweep'
 """
+FINISHED_BEFORE = "UPDATE queue_job SET date_done = date_done - INTERVAL '1 min'"
 CHAIN = 5_000
 
 
@@ -96,6 +97,10 @@ class TestRelease(RunCase):
         self.rescue()
         self.assertEqual(self.state(child), "wait_dependencies")
         self.finish_parent()
+        self.execute(NEVER_SWEPT)
+        self.rescue()
+        self.assertEqual(self.state(child), "wait_dependencies", "too early to tell")
+        self.execute(FINISHED_BEFORE)
         self.triggers()
         self.execute(NEVER_SWEPT)
         with self.assertLogs(ADDON, "WARNING") as logs:
@@ -109,6 +114,7 @@ class TestRelease(RunCase):
         child = self.enqueue_family()
         self.finish_parent()
         self.finish_parent()
+        self.execute(FINISHED_BEFORE)
         self.rescue()
         self.assertEqual(self.state(child), "wait_dependencies")
         self.execute(NEVER_SWEPT)
