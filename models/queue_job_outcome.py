@@ -8,7 +8,7 @@ import time
 import traceback
 
 from psycopg2 import OperationalError
-from psycopg2.errors import InvalidSavepointSpecification
+from psycopg2.errors import InvalidSavepointSpecification, NoActiveSqlTransaction
 
 from odoo import models
 from odoo.service.model import (
@@ -58,7 +58,7 @@ class QueueJob(models.Model):
         :param job: the :class:`Job`, or None if it could not be loaded.
         :raises psycopg2.Error: a conflict; roll back and try again.
         """
-        if isinstance(error, InvalidSavepointSpecification):
+        if isinstance(error, InvalidSavepointSpecification | NoActiveSqlTransaction):
             ended = FailedJobError(
                 self.env._(
                     "The job has ended its transaction by a commit or a rollback. "

@@ -7,7 +7,9 @@ import threading
 import time
 from functools import partial
 
-from psycopg2.errors import SerializationFailure
+from psycopg2 import OperationalError
+from psycopg2.errors import NoActiveSqlTransaction, SerializationFailure
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from odoo import SUPERUSER_ID, api, models
 
@@ -82,6 +84,8 @@ class QueueJob(models.Model):
                 # before the end is noted: the stored computed fields are part
                 # of the job's execution time
                 cr.flush()
+                if cr._cnx.get_transaction_status() == TRANSACTION_STATUS_IDLE:
+                    raise NoActiveSqlTransaction
                 job.set_done()
                 job.store()
             if commit:
@@ -89,7 +93,9 @@ class QueueJob(models.Model):
                 self.env.registry.signal_changes()
         except BaseException as error:
             if cr._cnx.closed:
-                raise  # not the job's fault
+                self._roll_back()
+                message = "the connection to the database is lost"
+                raise OperationalError(message) from error
             store = partial(type(self)._store_error, error=error, job=job)
             if commit:
                 store_apart(self, job, claimed, store)

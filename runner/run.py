@@ -16,7 +16,7 @@ from .budget import Budget
 
 _logger = logging.getLogger(__name__)
 
-CLAIM_TRIES = 5  # each of which may wait for the lock for 5 s
+CLAIM_TRIES = 5  # each may wait for the lock for 5 s
 RESCUE_INTERVAL = 2  # seconds
 HELD_JOB_INTERVAL = 0.5  # seconds
 
@@ -80,7 +80,7 @@ class Run:
             except RegistryChanged:
                 return "the registry has changed"
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
-                return f"no claim in {CLAIM_TRIES} tries: {error}"
+                return f"others were in the way of every claim: {error}"
             except JobHeld:
                 if self.budget.end == math.inf:
                     return "what could start is locked"
@@ -123,7 +123,7 @@ class Run:
                 self._check_signaling()
                 return queue._claim_one_job(first=not self.jobs)
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                if attempt == CLAIM_TRIES:
+                if attempt == CLAIM_TRIES or self.budget.spent(first=False):
                     raise
             except (InterfaceError, OperationalError):
                 # such as a process frozen for longer than a claim may last
@@ -154,7 +154,8 @@ class Run:
             job._process(commit=True)
         except Exception:
             _logger.exception("Job %s is left to the rescue", job.id)
-        self._roll_back()
+        # the pool resets the connection's session for the next one
+        self.cr.close()
 
     def _warn_of_regular_runner(self):
         dbname = self.env.cr.dbname

@@ -46,11 +46,11 @@ def forbid_rollback(cr):
             "the failure itself."
         )
 
-    cr.rollback = forbidden
+    original, cr.rollback = cr.rollback, forbidden
     try:
         yield
     finally:
-        del cr.rollback
+        cr.rollback = original
 
 
 def store_apart(record, job, claimed, store):

@@ -20,7 +20,6 @@ class TestStop(ServerCase):
         start = time.monotonic()
         server.process.send_signal(signum)
         server.process.wait(patience)
-        self.addCleanup(server.kill)
         return time.monotonic() - start
 
     def assertNothingHalfDone(self):
