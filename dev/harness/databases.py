@@ -19,6 +19,10 @@ SELECT datname FROM pg_database
         WHERE application_name IS NOT NULL)
 """
 FAMILY = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE datname = %s AND usename = current_user
+"""
 NEWEST_FIRST = FAMILY + " ORDER BY oid DESC"
 
 
@@ -66,7 +70,9 @@ class Databases:
 
     def drop(self, names):
         for name in names:
-            self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            # WITH (FORCE) fails on an autovacuum, which DROP DATABASE itself ends
+            self.names(END_SESSIONS, name)
+            self._execute("DROP DATABASE IF EXISTS {}", name)
 
     @contextmanager
     def name(self, label):
