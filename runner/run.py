@@ -91,7 +91,7 @@ class Run:
             self._process(job)
 
     def _queue(self):
-        """Return the model of jobs on the cursor of this run, a new one if it broke."""
+        """Return the model of jobs on this run's cursor: a new one after each job."""
         if self.cr is None or self.cr.closed:
             self.cr = self.env.registry.cursor()
             # the first environment is the one that flushes: no cron's context
