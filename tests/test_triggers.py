@@ -80,7 +80,7 @@ class TestTriggers(RunnerCase):
         self.assertTriggeredAt()
 
     def test_requeued_jobs_trigger(self):
-        for method in ("fail", "leave"):
+        for method in ("leave", "fail"):
             with self.subTest(method=method):
                 self.finished_job(method).requeue()
                 self.assertTriggeredAt(NOW)
