@@ -3,7 +3,7 @@
 {
     "name": "Queue Job Cron Jobrunner",
     "summary": "Run queue_job jobs in Odoo's own cron workers",
-    "version": "19.0.2.0.0",
+    "version": "19.0.2.1.0",
     "development_status": "Beta",
     "author": "Camptocamp, Odoo Community Association (OCA)",
     "website": "https://github.com/OCA/queue",
@@ -13,7 +13,9 @@
     "data": [
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
+        "security/ir.model.access.csv",
         "views/ir_cron_views.xml",
+        "views/queue_job_channel_views.xml",
     ],
     "cloc_exclude": ["dev/**/*", "setup/**/*"],
 }

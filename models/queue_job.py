@@ -1,14 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import os
 from datetime import timedelta
 
 from odoo import api, fields, models
 
 from odoo.addons.queue_job.job import PENDING
 
-from ..runner.claim import BEGIN_CLAIM, HELD_JOB, NEXT_JOB, START_JOB
-from ..runner.run import JobHeld, RegularRunnerActive, Run
+from ..runner.run import Run
 
 
 class QueueJob(models.Model):
@@ -22,8 +20,6 @@ class QueueJob(models.Model):
         ondelete="set null",
         help="The runner that has started the job.",
     )
-
-    _next_job_idx = models.Index("(priority, date_created, id) WHERE state = 'pending'")
 
     @api.model_create_multi
     @api.private
@@ -43,7 +39,8 @@ class QueueJob(models.Model):
     def _ensure_cron_trigger(self):
         """Wake the runners for those of these jobs that are pending.
 
-        Now for the jobs that may start, at its eta for each of the others.
+        Now for the jobs that may start, at its eta for each of the others; once in
+        a transaction, however many jobs it has.
         """
         now = fields.Datetime.now()
         etas = {
@@ -52,7 +49,7 @@ class QueueJob(models.Model):
             if job.state == PENDING
         }
         if etas:
-            self._cron_trigger(at=sorted(etas))
+            self.env["ir.cron"]._wake_all(etas)
 
     @api.model
     def _cron_trigger(self, at=None):
@@ -80,63 +77,6 @@ class QueueJob(models.Model):
             return
         while job := self._acquire_one_job():
             job._process()
-
-    @api.model
-    def _acquire_one_job(self):
-        """Return the next job that may start, its row locked for update.
-
-        By priority, then the oldest, then the smallest id. An empty recordset
-        if there is none.
-
-        :raises psycopg2.errors.SerializationFailure: the job has been changed
-            since this transaction's first query.
-        """
-        self.flush_model()
-        self.env.cr.execute(NEXT_JOB, log_exceptions=False)
-        return self.browse(self.env.cr.fetchone())
-
-    @api.model
-    def _claim_one_job(self, first):
-        """Make the next job that may start this run's own, and commit that.
-
-        Everyone sees it as started from then on. Called on a clean cursor: the
-        claim is right only if nothing has taken a snapshot before its lock.
-
-        :param first: it is the first of this run: progress in Odoo's eyes, or
-            killed runs would be taken for timeouts without any.
-        :return: the job, or an empty recordset if none may start.
-        :raises JobHeld, RegularRunnerActive: there is none to be had now.
-        :raises psycopg2.Error: a conflict; roll back and try again.
-        """
-        cr = self.env.cr
-        cr.execute(BEGIN_CLAIM, log_exceptions=False)
-        if not cr.fetchone()[0]:
-            raise RegularRunnerActive
-        job = self._acquire_one_job()
-        if not job:
-            cr.execute(HELD_JOB)
-            if cr.fetchone()[0]:
-                raise JobHeld
-            return job
-        job._start()
-        if first:
-            self.env["ir.cron"]._commit_progress(1, remaining=0)
-        else:
-            cr.commit()  # pylint: disable=invalid-commit
-        return job
-
-    def _start(self):
-        """Set the job to started by this process and give it its lock's row."""
-        self.flush_recordset()
-        self.env.cr.execute(
-            START_JOB,
-            {
-                "id": self.id,
-                "pid": os.getpid(),
-                "runner": self.env.context.get("cron_id"),
-            },
-        )
-        self.invalidate_recordset()
 
 
 def _whole_second(moment):

@@ -38,7 +38,8 @@ class QueueJob(models.Model):
         """
         self.ensure_one()
         if not commit:
-            self._start()
+            channels = self.env["queue.job.channel"]._channels_in_force()
+            self._start(channels.throttled(self.channel))
         elif not self._lock_claimed():
             _logger.warning("Job %s is not ours any more", self.id)
             return

@@ -9,39 +9,65 @@ committed, and two claims never meet.
 """
 
 from .regular import IS_AWAY
+from .situation import IS_LATER, IS_READY, THIS_XID
+
+NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
 
 # SHARE UPDATE EXCLUSIVE conflicts with itself (and DDL and VACUUM of this small
 # table), never with readers or writers. The timeouts are for a process that is
 # frozen in the middle of a claim: it is not dead and would hold everyone's.
 # A claim that a power cut takes back leaves the job pending: nothing is lost by
-# not waiting for the disk. The answer is false while the regular runner is active.
+# not waiting for the disk. The answer is false while the regular runner is active,
+# and it has the time of all decisions: hosts' clocks differ, and now() is as old as
+# the wait for the lock.
 BEGIN_CLAIM = f"""
     SET LOCAL lock_timeout = '5s';
     SET LOCAL idle_in_transaction_session_timeout = '5s';
     SET LOCAL synchronous_commit = off;
     LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE;
-    {IS_AWAY}
+    {IS_AWAY}, {NOW}
 """
 
-_RUNNABLE = """
-          FROM queue_job
-         WHERE state = 'pending'
-           AND (eta IS NULL OR eta <= clock_timestamp() AT TIME ZONE 'UTC')
+# Etas that have passed since the last claim. In batches: of a flood of them the
+# earliest come first, whatever their priority.
+ETA_BATCH = 1000
+NOTE_ETAS = f"""
+    UPDATE queue_job
+       SET eta_reached = eta, changed_xid = {THIS_XID}
+     WHERE id IN (
+               SELECT id
+                 FROM queue_job
+                WHERE {IS_LATER} AND eta <= %(now)s
+                ORDER BY eta
+                LIMIT {ETA_BATCH}
+                  FOR NO KEY UPDATE SKIP LOCKED
+           )
 """
 
-NEXT_JOB = f"""
-        SELECT id
-        {_RUNNABLE}
-      ORDER BY priority, date_created, id
-         LIMIT 1
-    FOR NO KEY UPDATE SKIP LOCKED
+# The first ready job of a channel that nobody else holds. From the head on: what is
+# before it in the index is dead.
+LOCK_FIRST = f"""
+    SELECT priority, date_created, id
+      FROM queue_job
+     WHERE {IS_READY}
+       AND COALESCE(channel, '') = %(channel)s
+       AND (%(from_start)s OR (priority, date_created, id) >= %(head)s)
+     ORDER BY COALESCE(channel, ''), priority, date_created, id
+     LIMIT 1
+       FOR NO KEY UPDATE SKIP LOCKED
 """
-
-# A job that may start and was not taken is held by somebody's transaction.
-HELD_JOB = f"SELECT EXISTS (SELECT {_RUNNABLE})"
+NEXT_READY = f"""
+    SELECT priority, date_created, id
+      FROM queue_job
+     WHERE {IS_READY}
+       AND COALESCE(channel, '') = %(channel)s
+       AND (%(from_start)s OR (priority, date_created, id) > %(head)s)
+     ORDER BY COALESCE(channel, ''), priority, date_created, id
+     LIMIT 1
+"""
 
 # date_enqueued is what the regular runner's rescue looks at.
-START_JOB = """
+START_JOB = f"""
     WITH lock AS (
         INSERT INTO queue_job_lock (id, queue_job_id)
              VALUES (%(id)s, %(id)s)
@@ -53,8 +79,17 @@ START_JOB = """
            date_enqueued = clock_timestamp() AT TIME ZONE 'UTC',
            date_done = NULL,
            worker_pid = %(pid)s,
-           runner_id = %(runner)s
+           runner_id = %(runner)s,
+           changed_xid = {THIS_XID}
      WHERE id = %(id)s
+"""
+
+# Apart from the job, whose retry clears its start, and from the channel's row, which
+# a manager may be editing: only claims write here, one at a time.
+NOTE_START = f"""
+    INSERT INTO queue_job_channel_start (name, date_started)
+         SELECT unnest(%(names)s::varchar[]), {NOW}
+    ON CONFLICT (name) DO UPDATE SET date_started = EXCLUDED.date_started
 """
 
 # The sign of life, as queue_job's Job.lock(), and the query that takes the

@@ -1,13 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """The SQL of the rescue: jobs whose worker died, and dependents left waiting."""
 
+from .situation import IS_RUNNING, THIS_XID
+
 # A job is alive as long as somebody holds its lock's row. The grace is for the
 # moment between the claim's commit and the lock. Under REPEATABLE READ a job
 # that ended since the snapshot raises a serialization failure here.
-DEAD_JOBS = """
+DEAD_JOBS = f"""
     SELECT id
       FROM queue_job
-     WHERE state IN ('started', 'enqueued')
+     WHERE {IS_RUNNING}
        AND COALESCE(
                CASE state WHEN 'started' THEN date_started END,
                date_enqueued,
@@ -33,14 +35,15 @@ DEAD_JOBS = """
 FORGET_LOCKS = "DELETE FROM queue_job_lock WHERE queue_job_id IN %s"
 
 # By SQL: through the ORM each of them would be loaded. They may run at once.
-REQUEUE = """
+REQUEUE = f"""
     UPDATE queue_job
        SET state = 'pending',
            retry = COALESCE(retry, 0) + CASE state WHEN 'started' THEN 1 ELSE 0 END,
            date_started = NULL,
            date_enqueued = NULL,
            worker_pid = NULL,
-           runner_id = NULL
+           runner_id = NULL,
+           changed_xid = {THIS_XID}
      WHERE id IN %s
 """
 

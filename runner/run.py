@@ -5,6 +5,7 @@ import logging
 import math
 import random
 import time
+from contextlib import suppress
 
 from psycopg2 import InterfaceError, OperationalError
 
@@ -13,6 +14,7 @@ from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from .budget import Budget
+from .presence import Presence
 
 _logger = logging.getLogger(__name__)
 
@@ -20,7 +22,10 @@ CLAIM_TRIES = 5  # each may wait for the lock for 5 s
 RESCUE_INTERVAL = 2  # seconds
 HELD_JOB_INTERVAL = 0.5  # seconds
 
+SHORT_WAIT = 1  # seconds: a worker waits that long itself for what may start then
+
 _warned_of_regular_runner = set()  # names of databases, once per process
+_known = {}  # name of the database: the situation of this process' last claim
 
 
 class RegularRunnerActive(Exception):
@@ -29,10 +34,6 @@ class RegularRunnerActive(Exception):
 
 class RegistryChanged(Exception):
     """Another process has installed, upgraded or removed a module."""
-
-
-class JobHeld(Exception):
-    """What could start is locked by somebody's transaction."""
 
 
 class Run:
@@ -48,6 +49,7 @@ class Run:
     def __init__(self, env):
         self.env = env
         self.budget = Budget(env.context.get("cron_end_time", math.inf))
+        self.presence = Presence(env.cr, env.context.get("cron_id"))
         self.cr = None
         self.jobs = 0
         self.rescued = -math.inf
@@ -56,11 +58,14 @@ class Run:
         """Process jobs. Whatever happens to one of them does not end the run."""
         self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
+            self.presence.enter()
             reason = self._work()
         except RegularRunnerActive:
             self._warn_of_regular_runner()
             return
         finally:
+            with suppress(InterfaceError):  # the lock goes with the connection
+                self.presence.leave()
             if self.cr:
                 self.cr.close()
         if reason:
@@ -76,19 +81,19 @@ class Run:
                 return reason
             self._rescue()
             try:
-                job = self._claim()
+                job, wait = self._claim()
             except RegistryChanged:
                 return "the registry has changed"
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
                 return f"others were in the way of every claim: {error}"
-            except JobHeld:
-                if self.budget.end == math.inf:
-                    return "what could start is locked"
-                time.sleep(HELD_JOB_INTERVAL)
-                continue
-            if not job:
+            if job:
+                self._process(job)
+            elif wait is None:
                 return None
-            self._process(job)
+            elif self.budget.end == math.inf:
+                return "what could start is locked, or has to wait"
+            else:
+                time.sleep(wait)
 
     def _queue(self):
         """Return the model of jobs on this run's cursor: a new one after each job."""
@@ -112,16 +117,24 @@ class Run:
         self._roll_back()
 
     def _claim(self):
-        """Return a job that is this run's own, or an empty recordset.
+        """Return a job that is this run's own, or None and for how long to wait.
 
-        :raises JobHeld, RegistryChanged, RegularRunnerActive: why there is none.
+        That is in seconds, and None if the run is to end: it is absent then, and an
+        idle runner is triggered for when something may start.
+
+        :raises RegistryChanged, RegularRunnerActive: why there is no job.
         :raises psycopg2.Error: other claims were in the way every time.
         """
         for attempt in range(1, CLAIM_TRIES + 1):
             queue = self._queue()
             try:
                 self._check_signaling()
-                return queue._claim_one_job(first=not self.jobs)
+                known = _known.pop(self.cr.dbname, None)
+                claim = queue._claim_one_job(not self.jobs, known)
+                wait = None if claim.head else self._wait(queue, claim)
+                self.cr.commit()  # pylint: disable=invalid-commit
+                _known[self.cr.dbname] = claim.situation
+                return claim.head and queue.browse(claim.head.id), wait
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 if attempt == CLAIM_TRIES or self.budget.spent(first=False):
                     raise
@@ -132,6 +145,23 @@ class Run:
             finally:
                 self._roll_back()
             time.sleep(random.uniform(0, 0.001 * 2**attempt))
+
+    def _wait(self, queue, claim):
+        """Return how long to wait in this run for something to start.
+
+        Otherwise leave, while the claim still keeps all others from claiming: who
+        claims next knows that this runner will not look by itself.
+        """
+        if claim.held:
+            return HELD_JOB_INTERVAL
+        moment = claim.next_moment(claim.closed)
+        if moment:
+            seconds = max((moment - claim.now).total_seconds(), 0)
+            if seconds < SHORT_WAIT:
+                return seconds
+        self.presence.leave()
+        queue._wake_for_what_is_left(claim)
+        return None
 
     def _check_signaling(self):
         """Bring the caches up to date, on a cursor that is clean again afterwards.

@@ -58,7 +58,9 @@ class RunCase(ServerCase):
         env = api.Environment(cr or self.cursor(), SUPERUSER_ID, {})
         cron = env.ref(RUNNER).id
         env.cr.rollback()
-        return env["queue.job"].with_context(cron_id=cron)._claim_one_job(first=False)
+        jobs = env["queue.job"].with_context(cron_id=cron)
+        claim = jobs._claim_one_job(first=False)
+        return jobs.browse(claim.head and claim.head.id)
 
     def rescue(self, cr=None):
         """Look for dead jobs and stranded dependents as a run does."""

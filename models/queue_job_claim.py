@@ -1,0 +1,132 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""How a pending job becomes one run's own. The SQL is in ``runner/``."""
+
+import os
+
+from odoo import api, fields, models
+
+from odoo.addons.queue_job.job import PENDING
+
+from ..runner.acquisition import Acquisition
+from ..runner.claim import BEGIN_CLAIM, NOTE_START, NOW, START_JOB
+from ..runner.run import RegularRunnerActive
+from ..runner.situation import IS_ALIVE, IS_LATER, IS_READY, THIS_XID
+
+# What a job's place in the queue depends on.
+PLACE = {"state", "channel", "priority", "eta", "date_created"}
+
+
+class QueueJob(models.Model):
+    _inherit = "queue.job"
+
+    eta_reached = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="The eta that has passed: the job is ready while it is equal to its eta.",
+    )
+    changed_xid = fields.Float(
+        readonly=True,
+        copy=False,
+        help="The transaction that has put the job where it is in the queue. (As a "
+        "float, for it has more than 32 bits.)",
+    )
+
+    _ready_idx = models.Index(
+        f"(COALESCE(channel, ''), priority, date_created, id) WHERE {IS_READY}"
+    )
+    _later_idx = models.Index(f"(eta) WHERE {IS_LATER}")
+    _later_in_channel_idx = models.Index(
+        f"(COALESCE(channel, ''), eta, priority, date_created, id) WHERE {IS_LATER}"
+    )
+    _failed_idx = models.Index("(COALESCE(channel, ''), id) WHERE state = 'failed'")
+    _changed_idx = models.Index(f"(changed_xid) WHERE {IS_ALIVE}")
+
+    def init(self):
+        super().init()
+        self.env.cr.execute(
+            f"ALTER TABLE queue_job ALTER changed_xid SET DEFAULT {THIS_XID}"
+        )
+
+    def write(self, vals):
+        if PLACE & vals.keys() and vals.get("state", PENDING) == PENDING:
+            self.env.cr.execute(f"SELECT {THIS_XID}")
+            vals = {**vals, "changed_xid": self.env.cr.fetchone()[0]}
+        return super().write(vals)
+
+    @api.model
+    def _acquire_one_job(self):
+        """Return the next job that may start, its row locked for update.
+
+        Among the channels that are open, by priority, then the oldest, then the
+        smallest id. An empty recordset if there is none.
+
+        :raises psycopg2.errors.SerializationFailure: the job has been changed
+            since this transaction's first query.
+        """
+        self.flush_model()
+        self.env.cr.execute(f"SELECT {NOW}")
+        acquisition = Acquisition(self.env, *self.env.cr.fetchone())
+        return self.browse(acquisition.head and acquisition.head.id)
+
+    @api.model
+    def _claim_one_job(self, first, known=None):
+        """Make the next job that may start this run's own, and commit that.
+
+        Everyone sees it as started from then on. Called on a clean cursor: the
+        claim is right only if nothing has taken a snapshot before its lock. If
+        another job could start beside it, one idle runner is woken, now or then.
+        Without a job the transaction is left open, and with it the lock, to be
+        committed by the caller.
+
+        :param first: it is the first of this run: progress in Odoo's eyes, or
+            killed runs would be taken for timeouts without any.
+        :param known: the situation of this process' last claim.
+        :return: the :class:`Acquisition`.
+        :raises RegularRunnerActive: no job may be had now.
+        :raises psycopg2.Error: a conflict; roll back and try again.
+        """
+        cr = self.env.cr
+        cr.execute(BEGIN_CLAIM, log_exceptions=False)
+        away, now = cr.fetchone()
+        if not away:
+            raise RegularRunnerActive
+        acquisition = Acquisition(self.env, now, known)
+        if not acquisition.head:
+            return acquisition
+        self.browse(acquisition.head.id)._start(acquisition.throttled)
+        self._wake_for_what_is_left(acquisition)
+        if first:
+            self.env["ir.cron"]._commit_progress(1, remaining=0)
+        else:
+            cr.commit()  # pylint: disable=invalid-commit
+        return acquisition
+
+    @api.model
+    def _wake_for_what_is_left(self, acquisition):
+        """Trigger an idle runner for the job that may start next, now or later."""
+        idle = acquisition.situation.runners - acquisition.situation.busy
+        idle -= {self.env.context.get("cron_id")} if acquisition.head else set()
+        if not idle:
+            return
+        head, _channel, closed = acquisition.after()
+        moment = acquisition.now if head else acquisition.next_moment(closed)
+        if moment:
+            self.env["ir.cron"]._wake_one(idle, moment, acquisition.now)
+
+    def _start(self, throttled=()):
+        """Set the job to started by this process and give it its lock's row.
+
+        :param throttled: the channels whose throttle begins anew.
+        """
+        self.flush_recordset()
+        self.env.cr.execute(
+            START_JOB,
+            {
+                "id": self.id,
+                "pid": os.getpid(),
+                "runner": self.env.context.get("cron_id"),
+            },
+        )
+        if throttled:
+            self.env.cr.execute(NOTE_START, {"names": throttled})
+        self.invalidate_recordset()

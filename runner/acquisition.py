@@ -1,0 +1,99 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from .channels import THROTTLED, Head, decide
+from .claim import LOCK_FIRST, NEXT_READY, NOTE_ETAS
+from .server_channels import InvalidChannels
+from .situation import Situation, look, look_at_holds
+
+
+class Acquisition:
+    """One decision: which job starts next, its row locked in this transaction.
+
+    ``head`` is its place, None if no job may start, and ``channel`` its channel as
+    the job has it; ``held``: what could have started is locked by somebody else.
+    With a server configuration of channels that means nothing, none may start.
+
+    :param env: its transaction has to see all earlier claims, if it is a claim.
+    :param now: PostgreSQL's time of the decision, a naive datetime in UTC.
+    :param known: a :class:`Situation` seen a moment ago on this database.
+    """
+
+    def __init__(self, env, now, known=None):
+        self.cr = env.cr
+        self.now = now
+        self.head = self.channel = None
+        self.held = False
+        try:
+            self.channels = env["queue.job.channel"]._channels_in_force()
+        except InvalidChannels:
+            self.situation = Situation()
+            return
+        self.situation = look(self.cr, known)
+        self._note_etas()
+        while not self._choose() and self._note_etas():
+            pass
+
+    def after(self):
+        """Return the :class:`Decision` on what could start next to this job."""
+        queue = self.queue
+        if self.head:
+            queue.running[self.head.id] = self.channel
+            queue.starts |= dict.fromkeys(self.throttled, self.now)
+            self.cr.execute(NEXT_READY, self._from(self.channel, self.head))
+            if row := self.cr.fetchone():
+                queue.heads[self.channel] = Head(*row)
+            else:
+                del queue.heads[self.channel]
+        return decide(self.channels, queue, self.now)
+
+    def next_moment(self, closed):
+        """Return when something may start that waits for nothing but the time.
+
+        :param closed: the channels that are closed now, as in :class:`Decision`.
+        """
+        ends = [each.detail for each in closed.values() if each.reason == THROTTLED]
+        etas = [self.situation.first_eta] if self.situation.first_eta else []
+        return min(ends + etas, default=None)
+
+    @property
+    def throttled(self):
+        """The throttled channels that the start of this job counts for."""
+        return self.channels.throttled(self.channel)
+
+    def _choose(self):
+        """Decide, and lock the job. Those that others have locked are passed over."""
+        queue = self.queue = self.situation.queue()
+        look_at_holds(self.cr, self.channels, queue)
+        while True:
+            self.head, self.channel, self.closed = decide(self.channels, queue, self.now)
+            if not self.head:
+                return False
+            self.cr.execute(
+                LOCK_FIRST, self._from(self.channel, self.head), log_exceptions=False
+            )
+            row = self.cr.fetchone()
+            if row == self.head:
+                return True
+            self.held = True
+            for name in self.channels.sequential([self.channel]):
+                queue.held[name] = self.head.id
+            if row:
+                queue.heads[self.channel] = Head(*row)
+            else:
+                del queue.heads[self.channel]
+
+    def _from(self, channel, head):
+        """Return the parameters of a search from that head on."""
+        return {"channel": channel, "head": tuple(head), "from_start": None in head}
+
+    def _note_etas(self):
+        """Make a batch of the jobs ready whose eta has passed; return whether it did."""
+        first_eta = self.situation.first_eta
+        if not first_eta or first_eta > self.now:
+            return False
+        self.cr.execute(NOTE_ETAS, {"now": self.now}, log_exceptions=False)
+        if not self.cr.rowcount:
+            self.held = True
+            return False
+        self.situation = look(self.cr, self.situation)
+        return True

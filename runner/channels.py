@@ -1,0 +1,197 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Channels: their limits, which of them are closed now and why, and what starts next.
+
+Pure logic, without database and ORM. The meaning is that of ``ChannelManager`` in
+``queue_job/jobrunner/channels.py``, which moves jobs from queue to queue down to
+the root in the memory of one process. Here it is one decision at a time, from what
+the rows of the jobs say at that moment:
+
+>>> queue = Queue(
+...     heads={"root.a": Head(10, 1, 1), "b": Head(5, 2, 2)},
+...     running={7: "root.b", 8: "b.sub"},
+... )
+>>> channels = Channels({"root.b": Limits(capacity=3)})
+>>> decide(channels, queue, now=None).head
+Head(priority=5, date_created=2, id=2)
+>>> channels = Channels({"b": Limits(capacity=2)})
+>>> decision = decide(channels, queue, now=None)
+>>> decision.head
+Head(priority=10, date_created=1, id=1)
+>>> decision.closed
+{'root.b': Closed(channel='root.b', reason='full', detail=2)}
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+ROOT = "root"
+
+PAUSED = "paused"
+FAILED_JOB = "failed_job"  # sequential: detail is the id of the failed job
+FULL = "full"  # detail is the capacity
+THROTTLED = "throttled"  # detail is the time of the next start
+EARLIER_JOB = "earlier_job"  # sequential: detail is the id of the job with an eta
+HELD_JOB = "held_job"  # sequential: detail is the id of the job somebody has locked
+
+
+class Limits(NamedTuple):
+    """What a channel allows, as the fields of ``queue.job.channel``."""
+
+    capacity: int = 0  # jobs at the same time, 0: no limit
+    sequential: bool = False
+    throttle: int = 0  # seconds between two starts
+    paused: bool = False
+    capacity_default: int = 0
+    sequential_default: bool = False
+
+
+class Head(NamedTuple):
+    """The place of a pending job in its channel's queue."""
+
+    priority: int
+    date_created: Any
+    id: int
+
+    @property
+    def rank(self):
+        """What jobs are ordered by; an empty value comes last, as in PostgreSQL."""
+        return tuple((value is None, value) for value in self)
+
+
+class Closed(NamedTuple):
+    """Why no job of a channel, and of those below it, may start now."""
+
+    channel: str
+    reason: str
+    detail: Any = None
+
+
+class Decision(NamedTuple):
+    """``head`` is what starts next, None if nothing may, ``channel`` its channel as the
+    job has it; ``closed`` has the channels with jobs that nothing may start in."""
+
+    head: Head | None
+    channel: str | None
+    closed: dict[str, Closed]
+
+
+@dataclass
+class Queue:
+    """What a decision is made from. Channels have the names that jobs give them."""
+
+    heads: dict[str, Head]  # per channel, its first job whose time has come
+    running: dict[int, str] = field(default_factory=dict)  # id: channel
+    starts: dict[str, Any] = field(default_factory=dict)  # the last one, if throttled
+    failed: dict[str, int] = field(default_factory=dict)  # sequential: a failed job's id
+    earliest: dict[str, Head] = field(default_factory=dict)  # sequential: smallest eta
+    held: dict[str, int] = field(default_factory=dict)  # sequential: id of a locked head
+
+
+def full_name(name):
+    """Return the name from the root on: ``sub`` means ``root.sub``.
+
+    >>> full_name("sub"), full_name("root.sub"), full_name("root"), full_name(None)
+    ('root.sub', 'root.sub', 'root', 'root')
+    """
+    if not name or name == ROOT:
+        return ROOT
+    return name if name.startswith(f"{ROOT}.") else f"{ROOT}.{name}"
+
+
+def short_names(name):
+    """Return the names that jobs may give to the channel of that full name.
+
+    >>> short_names("root.sub"), short_names("root"), short_names("root.root")
+    (['root.sub', 'sub'], ['root', ''], ['root.root'])
+    """
+    names = [name, "" if name == ROOT else name.removeprefix(f"{ROOT}.")]
+    return [short for short in names if full_name(short) == name]
+
+
+def path(name):
+    """Return the full names of the channel and its ancestors, the root last.
+
+    >>> path("a.b")
+    ['root.a.b', 'root.a', 'root']
+    """
+    parts = full_name(name).split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+class Channels:
+    """The limits in force.
+
+    >>> channels = Channels({"a": Limits(capacity=4, capacity_default=2)})
+    >>> channels.limits("root.a").capacity, channels.limits("root.a.b").capacity
+    (4, 2)
+    >>> channels.limits("root.a.b.c").capacity, channels.limits("root").capacity
+    (0, 0)
+    """
+
+    def __init__(self, limits):
+        self._limits = {full_name(name): value for name, value in limits.items()}
+
+    def limits(self, name):
+        """Return the limits of the channel of that full name.
+
+        One without a configuration has the defaults that its parent gives.
+        """
+        limits = self._limits.get(name)
+        if limits is None:
+            parent = self._limits.get(name.rpartition(".")[0], Limits())
+            limits = Limits(parent.capacity_default, parent.sequential_default)
+        return limits._replace(capacity=1) if limits.sequential else limits
+
+    def sequential(self, names):
+        """Return the sequential channels on the paths of these."""
+        every = {name for channel in names for name in path(channel)}
+        return {name for name in every if self.limits(name).sequential}
+
+    def throttled(self, channel):
+        """Return the throttled channels that a start in that channel counts for."""
+        return [name for name in path(channel) if self.limits(name).throttle]
+
+
+def decide(channels, queue, now):
+    """Return the :class:`Decision`: the first job, by rank, that may start.
+
+    From the leaves to the root each channel hands on its first job, unless it is
+    closed. ``queue.starts`` and ``now`` are datetimes.
+    """
+    counts = Counter(name for channel in queue.running.values() for name in path(channel))
+    first = defaultdict(list)
+    for channel, head in queue.heads.items():
+        first[full_name(channel)].append((head.rank, head, channel))
+    names = {name for channel in queue.heads for name in path(channel)}
+    closed = {}
+    for name in sorted(names, key=lambda name: -name.count(".")):
+        best = min(first[name], default=None)
+        if reason := _closed(channels.limits(name), name, queue, counts[name], now, best):
+            closed[name] = Closed(name, *reason)
+        elif best and name == ROOT:
+            return Decision(best[1], best[2], closed)
+        elif best:
+            first[name.rpartition(".")[0]].append(best)
+    return Decision(None, None, closed)
+
+
+def _closed(limits, name, queue, running, now, best):
+    """Return the reason and its detail, or None if the channel is open."""
+    if limits.paused:
+        return PAUSED, None
+    if limits.sequential and name in queue.failed:
+        return FAILED_JOB, queue.failed[name]
+    if limits.capacity and running >= limits.capacity:
+        return FULL, limits.capacity
+    if limits.throttle and name in queue.starts:
+        end = queue.starts[name] + timedelta(seconds=limits.throttle)
+        if now < end:
+            return THROTTLED, end
+    if limits.sequential and name in queue.held:
+        return HELD_JOB, queue.held[name]
+    earlier = queue.earliest.get(name)
+    if limits.sequential and best and earlier and earlier.rank < best[0]:
+        return EARLIER_JOB, earlier.id
+    return None
