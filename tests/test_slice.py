@@ -29,4 +29,3 @@ class TestSlice(RunCase):
     def test_run_that_is_nobodys_cron_goes_on_to_the_end(self):
         self.run_jobs()
         self.assertEqual(self.states(), {"done": 3})
-        self.assertEqual(self.triggered(), [])
