@@ -24,6 +24,7 @@ Head(priority=10, date_created=1, id=1)
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 ROOT = "root"
@@ -45,6 +46,9 @@ class Limits(NamedTuple):
     paused: bool = False
     capacity_default: int = 0
     sequential_default: bool = False
+
+
+NO_LIMITS = Limits()
 
 
 class Head(NamedTuple):
@@ -110,14 +114,15 @@ def short_names(name):
     return [short for short in names if full_name(short) == name]
 
 
+@lru_cache(maxsize=1024)
 def path(name):
     """Return the full names of the channel and its ancestors, the root last.
 
     >>> path("a.b")
-    ['root.a.b', 'root.a', 'root']
+    ('root.a.b', 'root.a', 'root')
     """
     parts = full_name(name).split(".")
-    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return tuple(".".join(parts[:length]) for length in range(len(parts), 0, -1))
 
 
 class Channels:
@@ -140,7 +145,7 @@ class Channels:
         """
         limits = self._limits.get(name)
         if limits is None:
-            parent = self._limits.get(name.rpartition(".")[0], Limits())
+            parent = self._limits.get(name.rpartition(".")[0], NO_LIMITS)
             limits = Limits(parent.capacity_default, parent.sequential_default)
         return limits._replace(capacity=1) if limits.sequential else limits
 
@@ -163,10 +168,11 @@ def decide(channels, queue, now):
     counts = Counter(name for channel in queue.running.values() for name in path(channel))
     first = defaultdict(list)
     for channel, head in queue.heads.items():
+        for name in path(channel):
+            first[name]
         first[full_name(channel)].append((head.rank, head, channel))
-    names = {name for channel in queue.heads for name in path(channel)}
     closed = {}
-    for name in sorted(names, key=lambda name: -name.count(".")):
+    for name in sorted(first, key=_depth, reverse=True):
         best = min(first[name], default=None)
         if reason := _closed(channels.limits(name), name, queue, counts[name], now, best):
             closed[name] = Closed(name, *reason)
@@ -175,6 +181,10 @@ def decide(channels, queue, now):
         elif best:
             first[name.rpartition(".")[0]].append(best)
     return Decision(None, None, closed)
+
+
+def _depth(name):
+    return name.count(".")
 
 
 def _closed(limits, name, queue, running, now, best):

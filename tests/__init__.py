@@ -19,9 +19,12 @@ from . import test_rescue
 from . import test_rescue_races
 from . import test_retry
 from . import test_runner
+from . import test_sequential
 from . import test_server
 from . import test_servers
 from . import test_slice
 from . import test_standing_aside
 from . import test_stop
+from . import test_timer
 from . import test_triggers
+from . import test_wake_up

@@ -8,6 +8,7 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api
 from odoo.tools import config
 
+from ..runner import timer
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
@@ -23,6 +24,13 @@ class RunCase(ServerCase):
         # a registry that is loaded again would look for tests otherwise
         self.enterContext(patch.dict(config.options, test_enable=False))
         self.threads = self.enterContext(ThreadPoolExecutor())
+        self.addCleanup(self.cancel_timer)
+
+    def cancel_timer(self):
+        """Do what the end of the process would do."""
+        if self.database in timer._timers:
+            _moment, thread = timer._timers.pop(self.database)
+            thread.cancel()
 
     def enqueue(self, method, *args, **options):
         """Enqueue a method of the ledger, commit, and return the job's id."""
@@ -60,6 +68,7 @@ class RunCase(ServerCase):
         env.cr.rollback()
         jobs = env["queue.job"].with_context(cron_id=cron)
         claim = jobs._claim_one_job(first=False)
+        env.cr.commit()
         return jobs.browse(claim.head and claim.head.id)
 
     def rescue(self, cr=None):

@@ -1,0 +1,1 @@
+"""Benchmarks: always a ratio, of two things measured in the same run."""
