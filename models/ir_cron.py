@@ -102,6 +102,7 @@ class IrCron(models.Model):
 
         :param idle: ids of active runners without a started job
         :param moment: when something may start, and ``now``, both PostgreSQL's time
+        :raises psycopg2.errors.SerializationFailure: a run has just ended
         """
         cr = self.env.cr
         moment_second = moment.replace(microsecond=0)
@@ -111,7 +112,9 @@ class IrCron(models.Model):
         cr.execute(IS_ONE_PRESENT, [list(idle)])
         if cr.fetchone()[0]:
             return
-        cr.execute(UNCONSUMED_TRIGGER, [list(idle), moment_second])
+        cr.execute(
+            UNCONSUMED_TRIGGER, [list(idle), moment_second], log_exceptions=False
+        )
         if not cr.fetchone():
             self.browse(min(idle)).sudo()._trigger(at=moment_second if ahead > 0 else None)
 
