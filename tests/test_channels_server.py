@@ -11,6 +11,10 @@ from .server_case import PATIENCE, ServerCase
 
 POLL = timedelta(seconds=60)  # that often Odoo looks at future triggers by itself
 STARTS = "SELECT date_started FROM queue_job ORDER BY date_started"
+TRIGGERED = """
+    SELECT 1 FROM ir_cron_trigger JOIN ir_cron ON ir_cron.id = cron_id
+     WHERE queue_job_runner
+"""
 OVERTAKING = """
     SELECT count(*)
       FROM queue_job AS flood, queue_job AS urgent
@@ -67,7 +71,7 @@ class TestChannelsServer(ServerCase):
         self.enqueue(["later"])
         self.wait(
             server,
-            lambda: not self.query("SELECT 1 FROM ir_cron_trigger"),
+            lambda: not self.query(TRIGGERED),
             "runners have looked at the paused channel",
         )
         self.assertEqual(self.states(), {**states, "pending": states["pending"] + 1})
