@@ -80,9 +80,10 @@ class IrCron(models.Model):
         :param moments: datetimes in whole seconds
         """
         made = self.env.cr.postcommit.data.setdefault(f"{__name__}.triggers", {})
-        known = [trigger for moment in moments for trigger in made.get(moment, ())]
-        self.env.cr.execute(EXISTING_TRIGGERS, [known])
-        existing = {row[0] for row in self.env.cr.fetchall()}
+        existing = set()
+        if ids := [id_ for moment in moments for id_ in made.get(moment, ())]:
+            self.env.cr.execute(EXISTING_TRIGGERS, [ids])
+            existing = {row[0] for row in self.env.cr.fetchall()}
         missing = [
             moment
             for moment in moments

@@ -10,8 +10,9 @@ class Acquisition:
     """One decision: which job starts next, its row locked in this transaction.
 
     ``head`` is its place, None if no job may start, and ``channel`` its channel as
-    the job has it; ``held``: what could have started is locked by somebody else.
-    With a server configuration of channels that means nothing, none may start.
+    the job has it; ``closed`` tells why others have to wait, as in :class:`Decision`;
+    ``held``: what could have started is locked by somebody else. With a server
+    configuration of channels that means nothing, no job may start.
 
     :param env: its transaction has to see all earlier claims, if it is a claim.
     :param now: PostgreSQL's time of the decision, a naive datetime in UTC.
@@ -22,6 +23,7 @@ class Acquisition:
         self.cr = env.cr
         self.now = now
         self.head = self.channel = None
+        self.closed = {}
         self.held = False
         try:
             self.channels = env["queue.job.channel"]._channels_in_force()
