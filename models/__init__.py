@@ -1,4 +1,5 @@
 from . import ir_cron
+from . import ir_cron_wake_up
 from . import queue_job
 from . import queue_job_channel
 from . import queue_job_channel_start

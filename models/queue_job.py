@@ -1,7 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from datetime import timedelta
-
 from odoo import api, fields, models
 
 from odoo.addons.queue_job.job import PENDING
@@ -37,19 +35,17 @@ class QueueJob(models.Model):
         return result
 
     def _ensure_cron_trigger(self):
-        """Wake the runners for those of these jobs that are pending.
+        """Wake a runner for those of these jobs that are pending.
 
-        Now for the jobs that may start, at its eta for each of the others; once in
-        a transaction, however many jobs it has.
+        At the time of the first of them: now, or its eta. The runner wakes others,
+        and is there in time for the later ones.
         """
         now = fields.Datetime.now()
-        etas = {
-            max(_whole_second(job.eta), now) if job.eta else now
-            for job in self.sudo()
-            if job.state == PENDING
-        }
-        if etas:
-            self.env["ir.cron"]._wake_all(etas)
+        times = [job.eta or now for job in self.sudo() if job.state == PENDING]
+        if times:
+            # Odoo clears a cron's triggers by whole seconds, and would run it twice
+            # for a fraction; the run waits for what is left of its second
+            self.env["ir.cron"]._wake(max(min(times).replace(microsecond=0), now))
 
     @api.model
     def _cron_trigger(self, at=None):
@@ -77,9 +73,3 @@ class QueueJob(models.Model):
             return
         while job := self._acquire_one_job():
             job._process()
-
-
-def _whole_second(moment):
-    """Round up: Odoo clears a cron's triggers by whole seconds, and runs it
-    twice for a fraction."""
-    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)

@@ -6,19 +6,9 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..runner.channels import Channels, Limits, full_name, path
+from ..runner.claim import LIMITS
 from ..runner.server_channels import InvalidChannels, server_channels, source_and_text
 
-# A claim reads what is stored, and only that; it is a few rows.
-LIMITS = """
-    SELECT complete_name,
-           COALESCE(capacity, 0),
-           COALESCE(sequential, FALSE),
-           COALESCE(throttle, 0),
-           COALESCE(paused, FALSE),
-           COALESCE(capacity_default, 0),
-           COALESCE(sequential_default, FALSE)
-      FROM queue_job_channel
-"""
 MATTERS = {*Limits._fields, "name", "parent_id"}
 
 
@@ -140,17 +130,19 @@ class QueueJobChannel(models.Model):
             return Channels({})
 
     @api.model
-    def _channels_in_force(self):
+    def _channels_in_force(self, limits=None):
         """Return the :class:`Channels` that this process goes by.
 
+        :param limits: the stored ones, if they have been read
         :raises InvalidChannels: the server's configuration means nothing.
         """
         _source, channels = server_channels()
         if channels is None:
-            self.flush_model()
-            self.env.cr.execute(LIMITS)
-            rows = self.env.cr.fetchall()
-            channels = Channels({name: Limits(*limits) for name, *limits in rows})
+            if limits is None:
+                self.flush_model()
+                self.env.cr.execute(LIMITS)
+                [limits] = self.env.cr.fetchone()
+            channels = Channels({name: Limits(*values) for name, *values in limits})
         return channels
 
     @api.onchange("capacity")
@@ -164,18 +156,18 @@ class QueueJobChannel(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         channels = super().create(vals_list)
-        self._wake_runners()
+        self._wake_runner()
         return channels
 
     def write(self, vals):
         result = super().write(vals)
         if MATTERS & vals.keys():
-            self._wake_runners()
+            self._wake_runner()
         return result
 
     def unlink(self):
         result = super().unlink()
-        self._wake_runners()
+        self._wake_runner()
         return result
 
     def action_pause(self):
@@ -186,6 +178,6 @@ class QueueJobChannel(models.Model):
         """Let the jobs of these channels start again."""
         self.paused = False
 
-    def _wake_runners(self):
+    def _wake_runner(self):
         """Jobs that have waited for these limits may start now."""
-        self.env["ir.cron"]._wake_all([fields.Datetime.now()])
+        self.env["ir.cron"]._wake(fields.Datetime.now())

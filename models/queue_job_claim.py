@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.addons.queue_job.job import PENDING
 
 from ..runner.acquisition import Acquisition
-from ..runner.claim import BEGIN_CLAIM, NOTE_START, NOW, START_JOB
+from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
 from ..runner.run import RegularRunnerActive
 from ..runner.situation import IS_ALIVE, IS_LATER, IS_READY, THIS_XID
 
@@ -65,7 +65,8 @@ class QueueJob(models.Model):
         """
         self.flush_model()
         self.env.cr.execute(f"SELECT {NOW}")
-        acquisition = Acquisition(self.env, *self.env.cr.fetchone())
+        [now] = self.env.cr.fetchone()
+        acquisition = Acquisition(self.env, self._lock, now)
         return self.browse(acquisition.head and acquisition.head.id)
 
     @api.model
@@ -87,13 +88,13 @@ class QueueJob(models.Model):
         """
         cr = self.env.cr
         cr.execute(BEGIN_CLAIM, log_exceptions=False)
-        away, now = cr.fetchone()
+        away, now, limits = cr.fetchone()
         if not away:
             raise RegularRunnerActive
-        acquisition = Acquisition(self.env, now, known)
+        acquisition = Acquisition(self.env, self._start, now, limits, known)
         if not acquisition.head:
             return acquisition
-        self.browse(acquisition.head.id)._start(acquisition.throttled)
+        self._note_start(acquisition.throttled)
         self._wake_for_what_is_left(acquisition)
         if first:
             self.env["ir.cron"]._commit_progress(1, remaining=0)
@@ -113,20 +114,34 @@ class QueueJob(models.Model):
         if moment:
             self.env["ir.cron"]._wake_one(idle, moment, acquisition.now)
 
-    def _start(self, throttled=()):
+    @api.model
+    def _lock(self, job_id):
+        """Lock the job and return whether nobody else holds it."""
+        self.env.cr.execute(LOCK, [job_id], log_exceptions=False)
+        return bool(self.env.cr.rowcount)
+
+    @api.model
+    def _start(self, job_id):
         """Set the job to started by this process and give it its lock's row.
 
-        :param throttled: the channels whose throttle begins anew.
+        Return whether nobody else holds it.
         """
-        self.flush_recordset()
+        job = self.browse(job_id)
+        job.flush_recordset()
         self.env.cr.execute(
             START_JOB,
             {
-                "id": self.id,
+                "id": job_id,
                 "pid": os.getpid(),
                 "runner": self.env.context.get("cron_id"),
             },
+            log_exceptions=False,
         )
+        job.invalidate_recordset()
+        return bool(self.env.cr.rowcount)
+
+    @api.model
+    def _note_start(self, throttled):
+        """Let the throttle of these channels begin anew."""
         if throttled:
             self.env.cr.execute(NOTE_START, {"names": throttled})
-        self.invalidate_recordset()

@@ -39,13 +39,16 @@ class QueueJob(models.Model):
         self.ensure_one()
         if not commit:
             channels = self.env["queue.job.channel"]._channels_in_force()
-            self._start(channels.throttled(self.channel))
+            self._start(self.id)
+            self._note_start(channels.throttled(self.channel))
         elif not self._lock_claimed():
             _logger.warning("Job %s is not ours any more", self.id)
             return
         # Superuser and an empty context, as in the regular runner: what Odoo
         # puts into a cron's context would change what the job does.
         record = self.with_env(api.Environment(self.env.cr, SUPERUSER_ID, {}))
+        # in one query, also what is not prefetched
+        record.fetch([f.name for f in self._fields.values() if f.column_type and f.store])
         label = f"{record.uuid} {record.channel_method_name} in {record.channel}"
         retry = record.retry
         start = time.monotonic()
@@ -88,7 +91,7 @@ class QueueJob(models.Model):
                 if cr._cnx.get_transaction_status() == TRANSACTION_STATUS_IDLE:
                     raise NoActiveSqlTransaction
                 job.set_done()
-                job.store()
+                self._store(job)
             if commit:
                 commit_then_run_hooks(cr)
                 self.env.registry.signal_changes()
@@ -107,6 +110,11 @@ class QueueJob(models.Model):
             if isinstance(error, KeyboardInterrupt) and in_main_thread:
                 raise  # the user's, in a shell
         return job
+
+    def _store(self, job):
+        """Store the :class:`Job`, as its ``store()`` does after a search by uuid."""
+        sentinel = {"_job_edit_sentinel": self.EDIT_SENTINEL}
+        self.with_context(**sentinel).write(job._store_values())
 
     def _roll_back(self):
         """Leave nothing of a failed job: no hook, no cache, no lock."""

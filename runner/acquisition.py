@@ -7,26 +7,30 @@ from .situation import Situation, look, look_at_holds
 
 
 class Acquisition:
-    """One decision: which job starts next, its row locked in this transaction.
+    """One decision: which job starts next. It is taken in this transaction.
 
     ``head`` is its place, None if no job may start, and ``channel`` its channel as
     the job has it; ``closed`` tells why others have to wait, as in :class:`Decision`;
     ``held``: what could have started is locked by somebody else. With a server
     configuration of channels that means nothing, no job may start.
 
-    :param env: its transaction has to see all earlier claims, if it is a claim.
-    :param now: PostgreSQL's time of the decision, a naive datetime in UTC.
-    :param known: a :class:`Situation` seen a moment ago on this database.
+    :param env: its transaction has to see all earlier claims, if it is a claim
+    :param take: makes the job with that id ours in this transaction, and returns
+        whether it could: not if somebody else holds it
+    :param now: PostgreSQL's time of the decision, a naive datetime in UTC
+    :param limits: the stored ones, if they have been read
+    :param known: a :class:`Situation` seen a moment ago on this database
     """
 
-    def __init__(self, env, now, known=None):
+    def __init__(self, env, take, now, limits=None, known=None):
         self.cr = env.cr
+        self.take = take
         self.now = now
         self.head = self.channel = None
         self.closed = {}
         self.held = False
         try:
-            self.channels = env["queue.job.channel"]._channels_in_force()
+            self.channels = env["queue.job.channel"]._channels_in_force(limits)
         except InvalidChannels:
             self.situation = Situation()
             return
@@ -63,23 +67,22 @@ class Acquisition:
         return self.channels.throttled(self.channel)
 
     def _choose(self):
-        """Decide, and lock the job. Those that others have locked are passed over."""
+        """Decide, and take the job. Those that others have locked are passed over."""
         queue = self.queue = self.situation.queue()
         look_at_holds(self.cr, self.channels, queue)
         while True:
             self.head, self.channel, self.closed = decide(self.channels, queue, self.now)
             if not self.head:
                 return False
-            self.cr.execute(
-                LOCK_FIRST, self._from(self.channel, self.head), log_exceptions=False
-            )
-            row = self.cr.fetchone()
-            if row == self.head:
+            if self.take(self.head.id):
                 return True
             self.held = True
             for name in self.channels.sequential([self.channel]):
                 queue.held[name] = self.head.id
-            if row:
+            self.cr.execute(
+                LOCK_FIRST, self._from(self.channel, self.head), log_exceptions=False
+            )
+            if row := self.cr.fetchone():
                 queue.heads[self.channel] = Head(*row)
             else:
                 del queue.heads[self.channel]

@@ -11,6 +11,20 @@ committed, and two claims never meet.
 from .regular import IS_AWAY
 from .situation import IS_LATER, IS_READY, THIS_XID
 
+# What is stored, and only that: a few rows.
+LIMITS = """
+    SELECT json_agg(json_build_array(
+               complete_name,
+               COALESCE(capacity, 0),
+               COALESCE(sequential, FALSE),
+               COALESCE(throttle, 0),
+               COALESCE(paused, FALSE),
+               COALESCE(capacity_default, 0),
+               COALESCE(sequential_default, FALSE)
+           ))
+      FROM queue_job_channel
+"""
+
 NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
 
 # SHARE UPDATE EXCLUSIVE conflicts with itself (and DDL and VACUUM of this small
@@ -18,14 +32,14 @@ NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
 # frozen in the middle of a claim: it is not dead and would hold everyone's.
 # A claim that a power cut takes back leaves the job pending: nothing is lost by
 # not waiting for the disk. The answer is false while the regular runner is active,
-# and it has the time of all decisions: hosts' clocks differ, and now() is as old as
-# the wait for the lock.
+# and it has the time of all decisions, since hosts' clocks differ and now() is as old
+# as the wait for the lock, and the limits.
 BEGIN_CLAIM = f"""
     SET LOCAL lock_timeout = '5s';
     SET LOCAL idle_in_transaction_session_timeout = '5s';
     SET LOCAL synchronous_commit = off;
     LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE;
-    {IS_AWAY}, {NOW}
+    {IS_AWAY}, {NOW}, ({LIMITS})
 """
 
 # Etas that have passed since the last claim. In batches: of a flood of them the
@@ -66,22 +80,27 @@ NEXT_READY = f"""
      LIMIT 1
 """
 
-# date_enqueued is what the regular runner's rescue looks at.
+LOCK = "SELECT 1 FROM queue_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
+
+# Unless somebody else holds it. date_enqueued is what the regular runner's rescue
+# looks at.
 START_JOB = f"""
-    WITH lock AS (
-        INSERT INTO queue_job_lock (id, queue_job_id)
-             VALUES (%(id)s, %(id)s)
+    WITH job AS (
+        SELECT id FROM queue_job WHERE id = %(id)s FOR NO KEY UPDATE SKIP LOCKED
+    ), lock AS (
+        INSERT INTO queue_job_lock (id, queue_job_id) SELECT id, id FROM job
         ON CONFLICT (id) DO NOTHING
     )
     UPDATE queue_job
        SET state = 'started',
-           date_started = clock_timestamp() AT TIME ZONE 'UTC',
-           date_enqueued = clock_timestamp() AT TIME ZONE 'UTC',
+           date_started = {NOW},
+           date_enqueued = {NOW},
            date_done = NULL,
            worker_pid = %(pid)s,
            runner_id = %(runner)s,
            changed_xid = {THIS_XID}
-     WHERE id = %(id)s
+      FROM job
+     WHERE queue_job.id = job.id
 """
 
 # Apart from the job, whose retry clears its start, and from the channel's row, which

@@ -9,17 +9,13 @@ PRESENCE = 0x716A6372  # the first key of the lock; the second is the id of the 
 
 ENTER = "SELECT pg_advisory_lock_shared(%s, %s)"
 LEAVE = "SELECT pg_advisory_unlock_shared(%s, %s)"
-IS_ONE_PRESENT = f"""
-    SELECT EXISTS (
-        SELECT
-          FROM pg_locks
-          JOIN pg_database ON pg_database.oid = pg_locks.database
-         WHERE pg_database.datname = current_database()
-           AND locktype = 'advisory'
-           AND classid = {PRESENCE}
-           AND objid = ANY(%s)
-           AND objsubid = 2
-    )
+PRESENT = f"""
+    SELECT objid::int
+      FROM pg_locks
+     WHERE locktype = 'advisory'
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND classid = {PRESENCE}
+       AND objsubid = 2
 """
 
 

@@ -131,10 +131,12 @@ class Run:
                 self._check_signaling()
                 known = _known.pop(self.cr.dbname, None)
                 claim = queue._claim_one_job(not self.jobs, known)
-                wait = None if claim.head else self._wait(queue, claim)
-                self.cr.commit()  # pylint: disable=invalid-commit
+                job, wait = queue.browse(claim.head and claim.head.id), None
+                if not job:
+                    wait = self._wait(queue, claim)
+                    self.cr.commit()  # pylint: disable=invalid-commit
                 _known[self.cr.dbname] = claim.situation
-                return claim.head and queue.browse(claim.head.id), wait
+                return job, wait
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 if attempt == CLAIM_TRIES or self.budget.spent(first=False):
                     raise

@@ -13,7 +13,7 @@ NOW = datetime(2222, 2, 22, 22, 22, 22)
 
 
 class TestTriggers(RunnerCase):
-    """Whatever makes a job pending, or moves its eta, wakes the runners."""
+    """Whatever makes a job pending, or moves its eta, wakes a runner."""
 
     def setUp(self):
         super().setUp()
@@ -48,9 +48,9 @@ class TestTriggers(RunnerCase):
         self.enqueue("leave", "a", eta=NOW - timedelta(days=1))
         self.assertTriggeredAt(NOW)
 
-    def test_fraction_of_a_second_is_rounded_up(self):
+    def test_fraction_of_a_second_is_waited_for_in_the_run(self):
         self.enqueue("leave", "a", eta=NOW + timedelta(seconds=5, microseconds=1))
-        self.assertTriggeredAt(NOW + timedelta(seconds=6))
+        self.assertTriggeredAt(NOW + timedelta(seconds=5))
 
     def test_one_create_of_several_jobs(self):
         etas = [None, NOW - timedelta(hours=1), *2 * [NOW + timedelta(hours=1)]]
@@ -63,7 +63,7 @@ class TestTriggers(RunnerCase):
                 for number, eta in enumerate(etas)
             ]
         )
-        self.assertTriggeredAt(NOW, NOW + timedelta(hours=1))
+        self.assertTriggeredAt(NOW)
 
     def test_moved_eta_triggers(self):
         job = self.enqueue("leave", "a", eta=timedelta(hours=1))
@@ -146,14 +146,21 @@ class TestTriggers(RunnerCase):
                 self.assertTriggeredAt(NOW)
                 self.forget_triggers()
 
-    def test_every_active_runner_is_triggered(self):
-        copy = self.runner.copy()
-        inactive = self.runner.copy({"active": False})
+    def test_one_active_runner_is_triggered(self):
+        self.runner.active = False
+        copies = self.runner.copy({"active": True}) + self.runner.copy({"active": True})
         model = self.model.with_context(active_test=False)
         model.with_delay().leave("now")
-        model.with_delay(eta=60).leave("later")
+        triggers = self.env["ir.cron.trigger"].search([])
+        self.assertEqual(len(triggers), 1)
+        self.assertIn(triggers.cron_id, copies)
+
+    def test_cron_trigger_triggers_every_active_runner(self):
+        copy = self.runner.copy()
+        inactive = self.runner.copy({"active": False})
+        self.env["queue.job"]._cron_trigger()
         for runner in self.runner + copy:
-            self.assertEqual(len(self.triggers(runner)), 2)
+            self.assertEqual(len(self.triggers(runner)), 1)
         self.assertFalse(self.triggers(inactive))
 
     def test_other_crons_are_not_triggered(self):
