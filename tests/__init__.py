@@ -25,6 +25,7 @@ from . import test_server
 from . import test_servers
 from . import test_slice
 from . import test_standing_aside
+from . import test_statements
 from . import test_stop
 from . import test_timer
 from . import test_triggers
