@@ -12,6 +12,7 @@ from . import test_kill
 from . import test_leaks
 from . import test_limits
 from . import test_misbehaving_jobs
+from . import test_on_time
 from . import test_postgres
 from . import test_process
 from . import test_regular_runner

@@ -8,7 +8,6 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api
 from odoo.tools import config
 
-from ..runner import timer
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
@@ -24,13 +23,6 @@ class RunCase(ServerCase):
         # a registry that is loaded again would look for tests otherwise
         self.enterContext(patch.dict(config.options, test_enable=False))
         self.threads = self.enterContext(ThreadPoolExecutor())
-        self.addCleanup(self.cancel_timer)
-
-    def cancel_timer(self):
-        """Do what the end of the process would do."""
-        if self.database in timer._timers:
-            _moment, thread = timer._timers.pop(self.database)
-            thread.cancel()
 
     def enqueue(self, method, *args, **options):
         """Enqueue a method of the ledger, commit, and return the job's id."""

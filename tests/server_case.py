@@ -14,6 +14,7 @@ from odoo.sql_db import close_db, db_connect
 from odoo.tests.common import BaseCase, get_db_name, tagged
 from odoo.tools import SQL, config
 
+from ..runner import timer
 from .leaks import assert_nothing_left
 from .server import OdooServer, wait_until
 
@@ -57,6 +58,13 @@ class ServerCase(BaseCase):
         # the registry shall not take itself for one that is under test
         with patch.dict(config.options, test_enable=False):
             self.registry = Registry(self.database)
+        self.addCleanup(self.cancel_timer)
+
+    def cancel_timer(self):
+        """Do what the end of the process would do."""
+        if self.database in timer._timers:
+            _moment, thread = timer._timers.pop(self.database)
+            thread.cancel()
 
     def make_database(self):
         self.database = f"{get_db_name()}-{self._testMethodName}"[:63]
