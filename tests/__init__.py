@@ -1,6 +1,7 @@
 from . import test_acquire
 from . import test_bad_input
 from . import test_budget
+from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channels_server
 from . import test_chaos
