@@ -1,5 +1,6 @@
 from . import test_acquire
 from . import test_bad_input
+from . import test_broken_channels
 from . import test_budget
 from . import test_channel_fields
 from . import test_channel_limits
@@ -24,6 +25,7 @@ from . import test_retry
 from . import test_runner
 from . import test_sequential
 from . import test_server
+from . import test_server_channels
 from . import test_servers
 from . import test_slice
 from . import test_standing_aside

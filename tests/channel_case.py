@@ -10,6 +10,26 @@ from .common import RunnerCase
 VARIABLE = server_channels.VARIABLE
 
 
+@contextmanager
+def server_configuration(variable=None, option=None):
+    """Let the server's configuration of channels be this one, as after its start.
+
+    :param variable: the text of the environment's variable
+    :param option: that of the configuration file's option, or the whole section
+    """
+    environ = {name: text for name, text in os.environ.items() if name != VARIABLE}
+    if variable is not None:
+        environ[VARIABLE] = variable
+    section = {"channels": option} if isinstance(option, str) else option or {}
+    with (
+        patch.dict(os.environ, environ, clear=True),
+        patch.object(server_channels, "queue_job_config", section),
+    ):
+        server_channels._parse.cache_clear()
+        yield
+    server_channels._parse.cache_clear()
+
+
 class ChannelCase(RunnerCase):
     """Channels and their limits; the server has no configuration of its own."""
 
@@ -23,22 +43,11 @@ class ChannelCase(RunnerCase):
 
     def setUp(self):
         super().setUp()
-        self.enterContext(self.server_channels())
+        self.configure()
 
-    @contextmanager
-    def server_channels(self, variable=None, option=None):
+    def configure(self, variable=None, option=None):
         """Let the server's configuration of channels be this one."""
-        environ = {name: text for name, text in os.environ.items() if name != VARIABLE}
-        if variable is not None:
-            environ[VARIABLE] = variable
-        section = {} if option is None else {"channels": option}
-        with (
-            patch.dict(os.environ, environ, clear=True),
-            patch.object(server_channels, "queue_job_config", section),
-        ):
-            server_channels._parse.cache_clear()
-            self.env["queue.job.channel"].invalidate_model()
-            yield
+        self.enterContext(server_configuration(variable, option))
         self.env["queue.job.channel"].invalidate_model()
 
     def channel(self, name, parent=None, **limits):
