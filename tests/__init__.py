@@ -14,6 +14,7 @@ from . import test_frozen_workers
 from . import test_kill
 from . import test_leaks
 from . import test_limits
+from . import test_merge
 from . import test_misbehaving_jobs
 from . import test_postgres
 from . import test_process
