@@ -2,6 +2,7 @@ from . import ir_cron
 from . import ir_cron_wake_up
 from . import queue_job
 from . import queue_job_channel
+from . import queue_job_channel_in_force
 from . import queue_job_channel_start
 from . import queue_job_claim
 from . import queue_job_outcome

@@ -5,9 +5,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..runner.channels import Channels, Limits, full_name, path
-from ..runner.claim import LIMITS
-from ..runner.server_channels import InvalidChannels, server_channels, source_and_text
+from ..runner.channels import Limits
 
 MATTERS = {*Limits._fields, "name", "parent_id"}
 
@@ -38,31 +36,6 @@ class QueueJobChannel(models.Model):
         string="Sub-Channels Sequential by Default",
         help="Sub-channels that are not in this list are sequential.",
     )
-    effective_capacity = fields.Integer(
-        compute="_compute_effective_limits",
-        recursive=True,
-        help="The smallest capacity in force on the way to the root. 0: no limit but "
-        "the number of runners.",
-    )
-    effective_paused = fields.Boolean(
-        compute="_compute_effective_limits",
-        recursive=True,
-        help="Whether this channel or one above it is paused.",
-    )
-    limits_source = fields.Char(
-        compute="_compute_limits_in_force",
-        help="The server's own configuration of channels, where there is one: it "
-        "holds alone, and what stands here is not in force.",
-    )
-    limits_in_force = fields.Char(
-        compute="_compute_limits_in_force",
-        help="What the server's own configuration says about this channel.",
-    )
-    limits_error = fields.Char(
-        compute="_compute_limits_in_force",
-        help="Why the server's own configuration of channels can't be understood. No "
-        "job starts until it is corrected.",
-    )
 
     @api.constrains(
         "capacity", "sequential", "throttle", "capacity_default", "sequential_default"
@@ -88,62 +61,6 @@ class QueueJobChannel(models.Model):
                         "default capacity of 1."
                     )
                 )
-
-    @api.depends("capacity", "sequential", "paused", "complete_name")
-    @api.depends("parent_id.effective_capacity", "parent_id.effective_paused")
-    def _compute_effective_limits(self):
-        channels = self._shown_channels()
-        for channel in self:
-            names = path(channel.complete_name)
-            limits = [channels.limits(name) for name in names]
-            capacities = [each.capacity for each in limits if each.capacity]
-            channel.effective_capacity = min(capacities, default=0)
-            channel.effective_paused = any(each.paused for each in limits)
-
-    @api.depends("complete_name")
-    def _compute_limits_in_force(self):
-        error = False
-        try:
-            source, channels = server_channels()
-        except InvalidChannels as invalid:
-            error, channels = str(invalid), Channels({})
-            source, _text = source_and_text()
-        for channel in self:
-            channel.limits_source = source
-            channel.limits_error = error
-            limits = source and channels.limits(full_name(channel.complete_name))
-            channel.limits_in_force = limits and self._describe(limits)
-
-    def _describe(self, limits):
-        """Return the limits as the configuration has them, such as ``2:throttle=5``."""
-        options = [
-            name if value is True else f"{name}={value}"
-            for name, value in limits._asdict().items()
-            if value and name != "capacity"
-        ]
-        return ":".join([str(limits.capacity), *options])
-
-    def _shown_channels(self):
-        try:
-            return self._channels_in_force()
-        except InvalidChannels:
-            return Channels({})
-
-    @api.model
-    def _channels_in_force(self, limits=None):
-        """Return the :class:`Channels` that this process goes by.
-
-        :param limits: the stored ones, if they have been read
-        :raises InvalidChannels: the server's configuration means nothing.
-        """
-        _source, channels = server_channels()
-        if channels is None:
-            if limits is None:
-                self.flush_model()
-                self.env.cr.execute(LIMITS)
-                [limits] = self.env.cr.fetchone()
-            channels = Channels({name: Limits(*values) for name, *values in limits})
-        return channels
 
     @api.onchange("capacity")
     def _onchange_capacity(self):

@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .channels import THROTTLED, Head, decide
+from .channels import THROTTLED, Head, Queue, decide
 from .claim import LOCK_FIRST, NEXT_READY, NOTE_ETAS
 from .server_channels import InvalidChannels
 from .situation import Situation, look, look_at_holds
@@ -27,12 +27,11 @@ class Acquisition:
         self.take = take
         self.now = now
         self.head = self.channel = None
-        self.closed = {}
         self.held = False
+        self.situation, self.queue, self.closed = Situation(), Queue({}), {}
         try:
             self.channels = env["queue.job.channel"]._channels_in_force(limits)
         except InvalidChannels:
-            self.situation = Situation()
             return
         self.situation = look(self.cr, known)
         self._note_etas()

@@ -13,7 +13,7 @@ from .situation import IS_LATER, IS_READY, THIS_XID
 
 # What is stored, and only that: a few rows.
 LIMITS = """
-    SELECT json_agg(json_build_array(
+    SELECT COALESCE(json_agg(json_build_array(
                complete_name,
                COALESCE(capacity, 0),
                COALESCE(sequential, FALSE),
@@ -21,7 +21,7 @@ LIMITS = """
                COALESCE(paused, FALSE),
                COALESCE(capacity_default, 0),
                COALESCE(sequential_default, FALSE)
-           ))
+           )), '[]')
       FROM queue_job_channel
 """
 

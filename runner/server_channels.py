@@ -12,12 +12,13 @@ from functools import lru_cache
 from odoo.addons.queue_job.jobrunner import queue_job_config
 from odoo.addons.queue_job.jobrunner.channels import Channel, ChannelManager
 
-from .channels import Channels, Limits
+from .channels import Channels, Limits, full_name
 
 _logger = logging.getLogger(__name__)
 
 VARIABLE, OPTION = "ODOO_QUEUE_JOB_CHANNELS", "[queue_job] channels"
 REGULAR_RUNNER_OFF = "root:0"
+MOST = 2**31 - 1  # as for the fields; a much longer throttle is no time any more
 
 
 class InvalidChannels(ValueError):
@@ -35,9 +36,9 @@ def server_channels():
     source, text = source_and_text()
     if not text:
         return None, None
-    channels, error = _parse(text)
+    channels, error = _parse(source, text)
     if error:
-        raise InvalidChannels(f"{source} = {text}: {error}")
+        raise InvalidChannels(error)
     return source, channels
 
 
@@ -48,24 +49,25 @@ def source_and_text():
         OPTION: queue_job_config.get("channels"),
     }
     for source, text in found.items():
-        if text:
-            text = text.strip()
+        if text := (text or "").strip():
             return (source, text) if text != REGULAR_RUNNER_OFF else (None, None)
     return None, None
 
 
 @lru_cache
-def _parse(text):
+def _parse(source, text):
     """Return the :class:`Channels` or what is wrong; the log says it once."""
     try:
         configured = ChannelManager.parse_simple_config(text)
-        limits = {config["name"]: _limits(config) for config in configured}
-    except (ValueError, TypeError) as error:
+        limits = {full_name(config["name"]): _limits(config) for config in configured}
+    except (ValueError, TypeError) as reason:
+        error = f"{source} = {text}: {reason}"
         _logger.error("No job starts, the channels can't be understood: %s", error)
-        return None, str(error)
+        return None, error
     known = {"name", *Limits._fields}
     if unknown := sorted({key for config in configured for key in config} - known):
-        _logger.warning("Unknown options of channels are ignored: %s", ", ".join(unknown))
+        names = ", ".join(unknown)
+        _logger.warning("Unknown options in %s are ignored: %s", source, names)
     return Channels(limits), None
 
 
@@ -87,4 +89,6 @@ def _limits(config):
     )
     if min(limits) < 0:
         raise ValueError(f"a limit of {config['name']} is negative")
+    if max(limits) > MOST:
+        raise ValueError(f"a limit of {config['name']} is too large")
     return limits

@@ -150,7 +150,7 @@ class Situation:
         return Queue(dict(self.heads), dict(self.running), dict(self.starts))
 
     def is_fresh(self):
-        return time.monotonic() - self.seen < MEMORY
+        return bool(self.snapshot) and time.monotonic() - self.seen < MEMORY
 
 
 def look(cr, known=None):

@@ -1,6 +1,9 @@
 from . import test_acquire
 from . import test_bad_input
+from . import test_broken_channels
 from . import test_budget
+from . import test_channel_fields
+from . import test_channel_limits
 from . import test_channels_server
 from . import test_chaos
 from . import test_claim
@@ -11,6 +14,7 @@ from . import test_frozen_workers
 from . import test_kill
 from . import test_leaks
 from . import test_limits
+from . import test_merge
 from . import test_misbehaving_jobs
 from . import test_on_time
 from . import test_postgres
@@ -23,6 +27,7 @@ from . import test_retry
 from . import test_runner
 from . import test_sequential
 from . import test_server
+from . import test_server_channels
 from . import test_servers
 from . import test_slice
 from . import test_standing_aside
