@@ -12,7 +12,7 @@ from functools import lru_cache
 from odoo.addons.queue_job.jobrunner import queue_job_config
 from odoo.addons.queue_job.jobrunner.channels import Channel, ChannelManager
 
-from .channels import Channels, Limits
+from .channels import Channels, Limits, full_name
 
 _logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def _parse(text):
     """Return the :class:`Channels` or what is wrong; the log says it once."""
     try:
         configured = ChannelManager.parse_simple_config(text)
-        limits = {config["name"]: _limits(config) for config in configured}
+        limits = {full_name(each["name"]): _limits(each) for each in configured}
     except (ValueError, TypeError) as error:
         _logger.error("No job starts, the channels can't be understood: %s", error)
         return None, str(error)
