@@ -10,10 +10,10 @@ from odoo.addons.queue_job.job import PENDING
 from ..runner.acquisition import Acquisition
 from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
 from ..runner.run import RegularRunnerActive
-from ..runner.situation import IS_ALIVE, IS_LATER, IS_READY, THIS_XID
+from ..runner.situation import IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
 
 # What a job's place in the queue depends on.
-PLACE = {"state", "channel", "priority", "eta", "date_created"}
+MATTERS = {"state", "channel", "priority", "eta", "date_created"}
 
 
 class QueueJob(models.Model):
@@ -31,12 +31,10 @@ class QueueJob(models.Model):
         "float, for it has more than 32 bits.)",
     )
 
-    _ready_idx = models.Index(
-        f"(COALESCE(channel, ''), priority, date_created, id) WHERE {IS_READY}"
-    )
+    _ready_idx = models.Index(f"(COALESCE(channel, ''), {PLACE}) WHERE {IS_READY}")
     _later_idx = models.Index(f"(eta) WHERE {IS_LATER}")
     _later_in_channel_idx = models.Index(
-        f"(COALESCE(channel, ''), eta, priority, date_created, id) WHERE {IS_LATER}"
+        f"(COALESCE(channel, ''), eta, {PLACE}) WHERE {IS_LATER}"
     )
     _failed_idx = models.Index("(COALESCE(channel, ''), id) WHERE state = 'failed'")
     _changed_idx = models.Index(f"(changed_xid) WHERE {IS_ALIVE}")
@@ -48,7 +46,7 @@ class QueueJob(models.Model):
         )
 
     def write(self, vals):
-        if PLACE & vals.keys() and vals.get("state", PENDING) == PENDING:
+        if MATTERS & vals.keys() and vals.get("state", PENDING) == PENDING:
             self.env.cr.execute(f"SELECT {THIS_XID}")
             vals = {**vals, "changed_xid": self.env.cr.fetchone()[0]}
         return super().write(vals)

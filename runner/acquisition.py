@@ -44,7 +44,7 @@ class Acquisition:
         if self.head:
             queue.running[self.head.id] = self.channel
             queue.starts |= dict.fromkeys(self.throttled, self.now)
-            self.cr.execute(NEXT_READY, self._from(self.channel, self.head))
+            self.cr.execute(NEXT_READY, {"channel": self.channel, "head": self.head})
             if row := self.cr.fetchone():
                 queue.heads[self.channel] = Head(*row)
             else:
@@ -79,16 +79,14 @@ class Acquisition:
             for name in self.channels.sequential([self.channel]):
                 queue.held[name] = self.head.id
             self.cr.execute(
-                LOCK_FIRST, self._from(self.channel, self.head), log_exceptions=False
+                LOCK_FIRST,
+                {"channel": self.channel, "head": self.head},
+                log_exceptions=False,
             )
             if row := self.cr.fetchone():
                 queue.heads[self.channel] = Head(*row)
             else:
                 del queue.heads[self.channel]
-
-    def _from(self, channel, head):
-        """Return the parameters of a search from that head on."""
-        return {"channel": channel, "head": tuple(head), "from_start": None in head}
 
     def _note_etas(self):
         """Make a batch of the jobs ready whose eta has passed; return whether it did."""

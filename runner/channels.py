@@ -52,16 +52,11 @@ NO_LIMITS = Limits()
 
 
 class Head(NamedTuple):
-    """The place of a pending job in its channel's queue."""
+    """The place of a pending job in its channel's queue: what jobs are ordered by."""
 
     priority: int
     date_created: Any
     id: int
-
-    @property
-    def rank(self):
-        """What jobs are ordered by; an empty value comes last, as in PostgreSQL."""
-        return tuple((value is None, value) for value in self)
 
 
 class Closed(NamedTuple):
@@ -160,7 +155,7 @@ class Channels:
 
 
 def decide(channels, queue, now):
-    """Return the :class:`Decision`: the first job, by rank, that may start.
+    """Return the :class:`Decision`: the first job that may start.
 
     From the leaves to the root each channel hands on its first job, unless it is
     closed. ``queue.starts`` and ``now`` are datetimes.
@@ -170,14 +165,14 @@ def decide(channels, queue, now):
     for channel, head in queue.heads.items():
         for name in path(channel):
             first[name]
-        first[full_name(channel)].append((head.rank, head, channel))
+        first[full_name(channel)].append((head, channel))
     closed = {}
     for name in sorted(first, key=_depth, reverse=True):
         best = min(first[name], default=None)
         if reason := _closed(channels.limits(name), name, queue, counts[name], now, best):
             closed[name] = Closed(name, *reason)
         elif best and name == ROOT:
-            return Decision(best[1], best[2], closed)
+            return Decision(*best, closed)
         elif best:
             first[name.rpartition(".")[0]].append(best)
     return Decision(None, None, closed)
@@ -202,6 +197,6 @@ def _closed(limits, name, queue, running, now, best):
     if limits.sequential and name in queue.held:
         return HELD_JOB, queue.held[name]
     earlier = queue.earliest.get(name)
-    if limits.sequential and best and earlier and earlier.rank < best[0]:
+    if limits.sequential and best and earlier and earlier < best[0]:
         return EARLIER_JOB, earlier.id
     return None

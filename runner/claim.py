@@ -9,7 +9,7 @@ committed, and two claims never meet.
 """
 
 from .regular import IS_AWAY
-from .situation import IS_LATER, IS_READY, THIS_XID
+from .situation import IS_LATER, IS_READY, PLACE, THIS_XID
 
 # What is stored, and only that: a few rows.
 LIMITS = """
@@ -61,22 +61,22 @@ NOTE_ETAS = f"""
 # The first ready job of a channel that nobody else holds. From the head on: what is
 # before it in the index is dead.
 LOCK_FIRST = f"""
-    SELECT priority, date_created, id
+    SELECT {PLACE}
       FROM queue_job
      WHERE {IS_READY}
        AND COALESCE(channel, '') = %(channel)s
-       AND (%(from_start)s OR (priority, date_created, id) >= %(head)s)
-     ORDER BY COALESCE(channel, ''), priority, date_created, id
+       AND ({PLACE}) >= %(head)s
+     ORDER BY COALESCE(channel, ''), {PLACE}
      LIMIT 1
        FOR NO KEY UPDATE SKIP LOCKED
 """
 NEXT_READY = f"""
-    SELECT priority, date_created, id
+    SELECT {PLACE}
       FROM queue_job
      WHERE {IS_READY}
        AND COALESCE(channel, '') = %(channel)s
-       AND (%(from_start)s OR (priority, date_created, id) > %(head)s)
-     ORDER BY COALESCE(channel, ''), priority, date_created, id
+       AND ({PLACE}) > %(head)s
+     ORDER BY COALESCE(channel, ''), {PLACE}
      LIMIT 1
 """
 

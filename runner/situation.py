@@ -23,6 +23,11 @@ from .channels import Head, Queue, short_names
 MEMORY = 1  # seconds
 MOST_CHANGES = 1000  # above, it is cheaper to look anew
 
+# An empty value comes last. As it is, it would compare with nothing.
+PRIORITY = "COALESCE(priority, 2147483647)"
+CREATED = "COALESCE(date_created, '9999-12-31')"
+PLACE = f"{PRIORITY}, {CREATED}, id"
+
 IS_READY = "state = 'pending' AND (eta IS NULL OR eta = eta_reached)"
 IS_LATER = (
     "state = 'pending' AND eta IS NOT NULL AND eta IS DISTINCT FROM eta_reached"
@@ -31,8 +36,8 @@ IS_RUNNING = "state IN ('started', 'enqueued')"
 IS_ALIVE = "state IN ('pending', 'started', 'enqueued')"
 THIS_XID = "pg_current_xact_id()::text::float8"
 
-_HEAD = "COALESCE(channel, '') AS channel, priority, date_created, id, NULL::int"
-_BY_RANK = "ORDER BY COALESCE(channel, ''), priority, date_created, id LIMIT 1"
+_HEAD = f"COALESCE(channel, '') AS channel, {PLACE}, NULL::int"
+_FIRST = f"ORDER BY COALESCE(channel, ''), {PLACE} LIMIT 1"
 _FIRST_ETA = f"SELECT eta FROM queue_job WHERE {IS_LATER}"
 
 # The rest of what is seen; the throttled starts and the runners are a few rows.
@@ -47,13 +52,13 @@ _ALWAYS = """
 # A loose scan: from the first ready job of a channel to that of the next one.
 LOOK = f"""
     WITH RECURSIVE head AS (
-        (SELECT {_HEAD} FROM queue_job WHERE {IS_READY} {_BY_RANK})
+        (SELECT {_HEAD} FROM queue_job WHERE {IS_READY} {_FIRST})
         UNION ALL
         SELECT following.*
           FROM head
          CROSS JOIN LATERAL (
              SELECT {_HEAD} FROM queue_job
-              WHERE {IS_READY} AND COALESCE(channel, '') > head.channel {_BY_RANK}
+              WHERE {IS_READY} AND COALESCE(channel, '') > head.channel {_FIRST}
          ) AS following
     )
     SELECT 'ready', head.* FROM head
@@ -70,8 +75,8 @@ LOOK_AGAIN = f"""
         SELECT CASE WHEN {IS_READY} THEN 'ready'
                     WHEN {IS_LATER} THEN 'eta'
                     ELSE 'running' END AS kind,
-               COALESCE(channel, ''), priority,
-               CASE WHEN {IS_LATER} THEN eta ELSE date_created END, id, runner_id
+               COALESCE(channel, ''), {PRIORITY},
+               CASE WHEN {IS_LATER} THEN eta ELSE {CREATED} END, id, runner_id
           FROM queue_job
          WHERE {IS_ALIVE}
            AND (changed_xid >= %(xmax)s::float8
@@ -86,8 +91,8 @@ LOOK_AGAIN = f"""
                CROSS JOIN LATERAL (
                    SELECT {_HEAD} FROM queue_job
                     WHERE {IS_READY} AND COALESCE(channel, '') = known.channel
-                      AND (priority, date_created, id)
-                          >= (known.priority, known.date_created, known.id) {_BY_RANK}
+                      AND ({PLACE})
+                          >= (known.priority, known.date_created, known.id) {_FIRST}
                ) AS found
     UNION ALL SELECT 'running', COALESCE(channel, ''), NULL, NULL, id, runner_id
                 FROM queue_job WHERE {IS_RUNNING} AND id = ANY(%(running)s::int[])
@@ -100,7 +105,7 @@ LOOK_AGAIN = f"""
 
 # For sequential channels: what holds them.
 HOLDS = f"""
-    SELECT name.long, failed.id, later.eta, later.priority, later.date_created, later.id
+    SELECT name.long, failed.id, later.*
       FROM unnest(%(long)s::varchar[], %(short)s::varchar[]) AS name (long, short)
       LEFT JOIN LATERAL (
           SELECT id FROM queue_job
@@ -108,9 +113,9 @@ HOLDS = f"""
            ORDER BY id LIMIT 1
       ) AS failed ON TRUE
       LEFT JOIN LATERAL (
-          SELECT eta, priority, date_created, id FROM queue_job
+          SELECT eta, {PLACE} FROM queue_job
            WHERE {IS_LATER} AND COALESCE(channel, '') = name.short
-           ORDER BY eta, priority, date_created, id LIMIT 1
+           ORDER BY eta, {PLACE} LIMIT 1
       ) AS later ON TRUE
 """
 
@@ -170,9 +175,7 @@ def look(cr, known=None):
 
 
 def _memory(known):
-    heads = {
-        channel: head for channel, head in known.heads.items() if None not in head
-    }
+    heads = known.heads
     return {
         "xmax": known.snapshot.xmax,
         "in_progress": known.snapshot.in_progress,
@@ -191,7 +194,7 @@ def _read(rows):
         if kind == "ready":
             head = Head(priority, moment, job_id)
             before = situation.heads.get(channel)
-            if not before or head.rank < before.rank:
+            if not before or head < before:
                 situation.heads[channel] = head
         elif kind == "running":
             situation.running[job_id] = channel
@@ -222,6 +225,6 @@ def look_at_holds(cr, channels, queue):
         if failed:
             queue.failed[name] = failed
         place = Head(*head)
-        if eta and (name not in etas or (eta, place.rank) < etas[name]):
-            etas[name] = eta, place.rank
+        if eta and (name not in etas or (eta, place) < etas[name]):
+            etas[name] = eta, place
             queue.earliest[name] = place

@@ -4,10 +4,13 @@ from . import test_broken_channels
 from . import test_budget
 from . import test_channel_fields
 from . import test_channel_limits
+from . import test_channels_memory
+from . import test_channels_reference
 from . import test_channels_server
 from . import test_chaos
 from . import test_claim
 from . import test_dependents
+from . import test_doctests
 from . import test_environment
 from . import test_fresh_environment
 from . import test_frozen_workers
