@@ -65,7 +65,8 @@ class ChannelCase(RunnerCase):
         job = self.env["queue.job"]._acquire_one_job()
         if job:
             channels = self.env["queue.job.channel"]._channels_in_force()
-            job._start(channels.throttled(job.channel))
+            job._start(job.id)
+            job._note_start(channels.throttled(job.channel))
         return job
 
     def start_all(self):

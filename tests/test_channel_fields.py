@@ -72,7 +72,7 @@ class TestChannelWakeUps(ChannelCase):
         self.assertEqual(len(self.triggers()), times)
         return result
 
-    def test_every_change_of_a_limit_wakes_the_runners(self):
+    def test_every_change_of_a_limit_wakes_a_runner(self):
         for values in (
             {"capacity": 1},
             {"sequential": True},
@@ -86,25 +86,23 @@ class TestChannelWakeUps(ChannelCase):
             with self.subTest(values=values):
                 self.assertWakes(lambda values=values: self.root.write(values))
 
-    def test_pausing_and_resuming_wake_the_runners(self):
+    def test_pausing_and_resuming_wake_a_runner(self):
         self.assertWakes(self.root.action_pause)
         self.assertWakes(self.root.action_resume)
 
-    def test_coming_and_going_channels_wake_the_runners(self):
+    def test_coming_and_going_channels_wake_a_runner(self):
         channel = self.assertWakes(lambda: self.channel("a"))
         other = self.channel("b")
         self.assertWakes(lambda: channel.write({"name": "c"}))
         self.assertWakes(lambda: channel.write({"parent_id": other.id}))
         self.assertWakes(channel.unlink)
 
-    def test_all_the_runners_once_in_a_transaction(self):
-        second = self.runner.copy()
-        self.assertWakes(self.root.action_pause)
-        self.assertEqual(len(self.triggers(second)), 1)
+    def test_one_runner_once_in_a_transaction(self):
+        self.runner.copy()
+        self.root.action_pause()
         self.root.action_resume()
         self.channel("a", capacity=1).unlink()
-        triggers = self.triggers()
-        self.assertEqual(len(triggers), len(set(triggers.mapped("call_at"))))
+        self.assertEqual(len(self.env["ir.cron.trigger"].search([])), 1)
 
     def test_other_changes_wake_nobody(self):
         self.assertWakes(lambda: self.root.write({"removal_interval": 3}), times=0)
