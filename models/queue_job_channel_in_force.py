@@ -65,7 +65,7 @@ class QueueJobChannel(models.Model):
             channel.limits_source = source
             channel.limits_error = error
             if error:
-                channel.limits_in_force = self.env._("No job starts")
+                channel.limits_in_force = self.env._("Not understood: no job starts")
             elif source:
                 limits = channels.limits(full_name(channel.complete_name))
                 channel.limits_in_force = self._describe(limits)

@@ -4,6 +4,7 @@ from . import test_broken_channels
 from . import test_budget
 from . import test_channel_fields
 from . import test_channel_limits
+from . import test_channel_screens
 from . import test_channels_memory
 from . import test_channels_reference
 from . import test_channels_server

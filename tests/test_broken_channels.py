@@ -53,7 +53,7 @@ class TestBrokenChannels(ChannelCase):
         for each in self.root + channel:
             self.assertEqual(each.limits_source, OPTION)
             self.assertIn(f"{OPTION} = a:b: ", each.limits_error)
-            self.assertEqual(each.limits_in_force, "No job starts")
+            self.assertEqual(each.limits_in_force, "Not understood: no job starts")
         self.assertEqual(channel.capacity, 2)
 
     @mute_logger(LOGGER)
