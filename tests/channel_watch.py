@@ -82,8 +82,9 @@ OVERLAPPING = """
          WHERE ended IS NOT NULL
     ),
     counted AS (
-        SELECT *, sum(step) OVER (PARTITION BY channel ORDER BY at, step)::int AS running
+        SELECT *, sum(step) OVER by_time::int AS running
           FROM event
+        WINDOW by_time AS (PARTITION BY channel ORDER BY at, step)
     )
     SELECT job_id, channel, capacity, running
       FROM counted
