@@ -1,6 +1,7 @@
 from . import test_acquire
 from . import test_bad_input
 from . import test_budget
+from . import test_capacity
 from . import test_channel_watch
 from . import test_chaos
 from . import test_claim
