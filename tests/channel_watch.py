@@ -66,7 +66,14 @@ CREATE = """
         EXECUTE FUNCTION channel_watch_note();
 """
 
-# Both return the job's id, the channel, its capacity and how many ran.
+# Per channel: how many starts there were, and how many of them have filled it.
+FILLED = """
+    SELECT channel, count(*), count(*) FILTER (WHERE running = capacity)
+      FROM channel_watch
+     GROUP BY channel
+"""
+
+# These two return the job's id, the channel, its capacity and how many ran.
 ABOVE_LIMIT = """
     SELECT job_id, channel, capacity, running
       FROM channel_watch

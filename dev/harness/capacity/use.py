@@ -34,7 +34,6 @@ class Use:
     its place."""
 
     capacity: int
-    most: int = 0
     seconds: float = 0
     full: float = 0
     used: float = 0
@@ -48,7 +47,6 @@ class Use:
 
     def note(self, begin, end, running, counts):
         """Note how many jobs have run from one time to another."""
-        self.most = max(self.most, running)
         if not counts:
             self._free.clear()
             return

@@ -72,7 +72,7 @@ def _parse(argv):
     parser.add_argument(
         "--length",
         type=float,
-        default=0.25,
+        default=0.4,
         metavar="SECONDS",
         help="how long the steady jobs last on average (default: %(default)s)",
     )
