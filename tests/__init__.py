@@ -2,9 +2,11 @@ from . import test_acquire
 from . import test_bad_input
 from . import test_broken_channels
 from . import test_budget
+from . import test_capacity
 from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channel_screens
+from . import test_channel_watch
 from . import test_channels_memory
 from . import test_channels_reference
 from . import test_channels_server

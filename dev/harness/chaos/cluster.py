@@ -9,17 +9,29 @@ from tempfile import TemporaryDirectory
 from harness.cache import alone, new_log
 from harness.cluster import PACKAGE, Cluster
 from harness.databases import Databases
+from harness.postgres import foreign
 from harness.process import run
 from harness.report import step
 from harness.templates import Templates
 
 
 @contextmanager
-def own_cluster(env, purpose="chaos"):
+def own_or_given(env, purpose):
+    """As own_cluster, but where PGHOST names a server that one, and no cluster."""
+    if foreign():
+        with env.database(purpose) as database:
+            yield None, env.databases, database
+    else:
+        with own_cluster(env, purpose) as place:
+            yield place
+
+
+@contextmanager
+def own_cluster(env, purpose):
     """A cluster of this command alone, the databases in it, and a new database's name.
 
     The database is a copy of the template, and dropped at the end. Commands of another
-    purpose have another cluster.
+    purpose have another cluster: no notification of theirs is heard in this one.
     """
     template = Templates(env).addon()
     cluster = Cluster(purpose)
@@ -28,7 +40,7 @@ def own_cluster(env, purpose="chaos"):
         databases = Databases(variables)
         with databases.name(purpose) as database:
             databases.create(database)
-            with step("Copying the template into a cluster that may crash"):
+            with step("Copying the template into a cluster of our own"):
                 _copy(template, env.variables, database, variables)
             yield cluster, databases, database
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from datetime import datetime, timezone
 
 from harness.cache import new_log
@@ -11,18 +12,30 @@ from harness.server import load_odoo_server
 from .blows import GONE, SERVER, WORKER, Blow
 
 WORKERS = 3  # cron workers of each server
-# Odoo works in prefork mode as soon as --workers is set, though it serves no HTTP here.
-OPTIONS = ("--workers=1", f"--max-cron-threads={WORKERS}")
 MOST_RESTARTS = 20  # of servers that nobody has killed
+START_LIMIT = 60  # seconds
+
+# A cron worker has one session on this database for as long as it lives, and LISTEN is
+# what it does there first.
+LISTENING = """
+    SELECT application_name FROM pg_stat_activity
+     WHERE datname = 'postgres' AND state = 'idle' AND query = 'COMMIT'
+"""
 
 
 class Fleet:
-    """A context: at its end the servers are stopped, or killed after an error."""
+    """A context: at its end the servers are stopped, or killed after an error.
 
-    def __init__(self, checkout, database, count, rng):
+    size: how many cron workers each of the servers has.
+    """
+
+    def __init__(self, checkout, database, count, rng, size=WORKERS):
         odoo_server = load_odoo_server(checkout)
+        # prefork mode as soon as --workers is set, though no HTTP is served here
+        options = "--workers=1", f"--max-cron-threads={size}"
         self.logs = [new_log(f"{database}-{n}") for n in range(1, count + 1)]
-        self.servers = [odoo_server(database, *OPTIONS, log=log) for log in self.logs]
+        self.servers = [odoo_server(database, *options, log=log) for log in self.logs]
+        self.size = size
         self.rng = rng
         self.gone = 0
         self.workers = {}
@@ -57,6 +70,25 @@ class Fleet:
                 raise Failure(f"The servers don't stay. Log: {server.log}")
             blows.append(self._kill(server, GONE))
         return blows
+
+    def wait_until_listening(self, connection):
+        """Return when all cron workers listen: an earlier notification is lost on them,
+        and they sleep for a minute.
+
+        :raises Failure: it takes too long.
+        """
+        deadline = time.monotonic() + START_LIMIT
+        while self._listening(connection) < len(self.servers) * self.size:
+            if time.monotonic() > deadline:
+                raise Failure(f"The cron workers don't listen. Logs: {self.logs}")
+            time.sleep(0.1)
+
+    def _listening(self, connection):
+        with connection.cursor() as cursor:
+            cursor.execute(LISTENING)
+            names = {name for (name,) in cursor.fetchall()}
+        workers = [pid for server in self.servers for pid in server.cron_workers()]
+        return sum(f"odoo-{pid}" in names for pid in workers)
 
     def kill_worker(self):
         """Return the blow, or None if there is no cron worker at the moment."""

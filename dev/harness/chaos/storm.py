@@ -1,5 +1,6 @@
 """Dealing the blows while the jobs run."""
 
+import math
 import time
 
 from harness.demo import results
@@ -17,17 +18,18 @@ class Storm:
     """`dealt` are the blows that have fallen so far.
 
     Odoo looks for future triggers, those of retries, once a minute. On a busy cluster
-    notifications make it look much more often; here the storm sends one each second.
+    notifications make it look much more often; here the storm sends one each second,
+    unless nudge is False.
     """
 
-    def __init__(self, databases, database, fleet, cluster, planned):
+    def __init__(self, databases, database, fleet, cluster, planned, nudge=True):
         self.databases = databases
         self.database = database
         self.fleet = fleet
         self.cluster = cluster
         self.planned = planned
         self.dealt = []
-        self.nudged = 0
+        self.nudged = 0 if nudge else math.inf
 
     def rage(self, console, total, shell):
         """Return when all jobs have ended, or none has ended for long.

@@ -12,20 +12,18 @@ import random
 import signal
 import sys
 import time
-from contextlib import contextmanager
 
 from rich.console import Console
 
 from harness.chaos import journal
 from harness.chaos.blows import schedule
-from harness.chaos.cluster import own_cluster
+from harness.chaos.cluster import own_or_given
 from harness.chaos.fleet import WORKERS, Fleet
 from harness.chaos.plan import MINIMUM, halves, make_plan
 from harness.chaos.report import examine, print_report
 from harness.chaos.storm import Storm
 from harness.demo.processes import enqueueing
 from harness.environment import environment
-from harness.postgres import foreign
 from harness.report import Failure, step
 
 
@@ -35,7 +33,8 @@ def main(argv):
     console = Console()
     # a closed terminal must not leave the servers behind
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
-    with environment() as env, _database(env) as (cluster, databases, database):
+    with environment() as env, own_or_given(env, "chaos") as place:
+        cluster, databases, database = place
         if not cluster:
             console.print("PGHOST names a server: it is not crashed.")
         os.environ.update({**env.variables, **databases.variables})
@@ -71,17 +70,6 @@ def _parse(argv):
     if options.jobs < MINIMUM or options.kills < 0 or options.servers < 1:
         parser.error(f"at least {MINIMUM} jobs, 0 kills and 1 server")
     return options
-
-
-@contextmanager
-def _database(env):
-    """A cluster to crash or None, the databases in it, and the name of a new one."""
-    if foreign():
-        with env.database("chaos") as database:
-            yield None, env.databases, database
-    else:
-        with own_cluster(env) as place:
-            yield place
 
 
 def _run(console, checkout, cluster, databases, database, options):

@@ -16,11 +16,33 @@ def main(env, runners, plan):
     env.cr.commit()
     for batch in plan["batches"]:
         time.sleep(batch["pause"])
+        wait_until_done(env, batch["after"])
+        for name, limits in batch["limits"].items():
+            channel(env, name).write(limits)
         for stages in batch["graphs"]:
             chain(
                 *(group(*(delayable(env, job) for job in jobs)) for jobs in stages)
             ).delay()
         env.cr.commit()
+
+
+def wait_until_done(env, count):
+    """Return when at least that many jobs are done."""
+    while env["queue.job"].search_count([("state", "=", "done")]) < count:
+        env.cr.rollback()
+        time.sleep(0.1)
+    # a new snapshot for what is written next
+    env.cr.rollback()
+
+
+def channel(env, name):
+    """Return the channel of that full name, and create it if need be."""
+    channels = env["queue.job.channel"]
+    found = channels.search([("complete_name", "=", name)])
+    if found:
+        return found
+    parent, _, last = name.rpartition(".")
+    return channels.create({"name": last, "parent_id": channel(env, parent).id})
 
 
 def delayable(env, job):
@@ -29,5 +51,6 @@ def delayable(env, job):
         priority=job["priority"],
         eta=job["eta"],
         max_retries=job["max_retries"],
+        channel=job["channel"],
     )
     return getattr(ledger, job["method"])(job["token"], *job["args"])

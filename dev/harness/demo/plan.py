@@ -12,7 +12,8 @@ TRICKLE = 11  # transactions with a few quick jobs each, a second apart
 class Job:
     """A job to enqueue: method and arguments of the demo addon's ledger.
 
-    `eta` is in seconds from its creation, `max_retries` as in `with_delay`. It ends in
+    `eta` is in seconds from its creation, `max_retries` and `channel` (None: that of
+    the job function) as in `with_delay`. It ends in
     `state` after `tries`, and after the jobs named in `after`.
     """
 
@@ -22,6 +23,7 @@ class Job:
     priority: int = 10
     eta: int | None = None
     max_retries: int | None = None
+    channel: str | None = None
     state: str = "done"
     tries: int = 1
     after: list[str] = field(default_factory=list)
@@ -32,11 +34,15 @@ class Batch:
     """Jobs of one transaction, and the seconds to wait before it.
 
     A graph is a list of stages, a stage a list of jobs that may run side by side
-    once those of the stage before it are done.
+    once those of the stage before it are done. Before the jobs are enqueued, channels
+    are edited, or created, once at least `after` jobs are done: `limits` has the values
+    to write, per full name.
     """
 
     graphs: list[list[list[Job]]]
     pause: float = 0
+    after: int = 0
+    limits: dict[str, dict] = field(default_factory=dict)
 
 
 @dataclass

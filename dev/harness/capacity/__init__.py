@@ -1,0 +1,1 @@
+"""Limits of channels, never exceeded and made use of, under kills and edits."""

@@ -1,0 +1,138 @@
+"""Limits are kept while they are edited and workers are killed, and made use of."""
+
+import random
+from collections import Counter
+from statistics import median
+
+import psutil
+from rich.table import Table
+
+from harness.chaos import journal
+from harness.chaos.blows import WORKER, Planned
+from harness.chaos.fleet import Fleet
+from harness.chaos.report import examine
+from harness.chaos.storm import Storm
+from harness.demo.processes import enqueueing
+from harness.report import Failure, step
+from harness.server import load_from_tests
+
+from . import use
+from .plan import SHORT, STEADY_LIMITS, make_plan
+
+JOBS = 2000
+SERVERS = 2
+SIZE = 4  # cron workers of each
+
+CAPTION = """\
+Filling: starts that took the last place. Measured while nothing but the channel's own
+limit stood in the way: how much of its capacity was used, how long all of it, and for
+how long a place was free between two jobs (median)."""
+
+# In seconds of the epoch. An edit has taken effect within the second that follows.
+LAST_EDIT = """
+    SELECT EXTRACT(epoch FROM max(write_date))::float + 1 FROM queue_job_channel
+"""
+
+
+def run(console, checkout, databases, database, options):
+    """Let the jobs run, print what came of it, and return the violations."""
+    rng = random.Random(options.seed)
+    plan = make_plan(options.jobs, options.length, rng)
+    last = options.jobs * 3 // 4
+    places = sorted(rng.randrange(last) for _ in range(options.kills))
+    planned = [Planned(place, WORKER) for place in places]
+    watch = load_from_tests(checkout, "channel_watch")
+    console.print(f"{len(plan.jobs)} jobs: {plan}", soft_wrap=True, highlight=False)
+    with databases.connect(database=database) as connection:
+        journal.create(connection)
+        with connection.cursor() as cursor:
+            cursor.execute(watch.CREATE)
+        with Fleet(checkout, database, SERVERS, rng, SIZE) as fleet:
+            for log in fleet.logs:
+                console.print(f"Odoo's log: {log}", soft_wrap=True, highlight=False)
+            with step("Starting the servers"):
+                fleet.wait_until_listening(connection)
+            storm = Storm(databases, database, fleet, None, planned, nudge=False)
+            psutil.cpu_times_percent()
+            with enqueueing(database, SERVERS * SIZE, plan) as shell:
+                storm.rage(console, len(plan.jobs), shell)
+                if shell.process.wait():
+                    raise Failure(f"An edit has failed. Log: {shell.log}")
+            idle = psutil.cpu_times_percent().idle
+        console.rule("Capacity")
+        console.print(f"[bold]The machine's processors:[/] {idle:.0f}% idle")
+        return _examine(console, connection, watch, plan, storm.dealt, options.least)
+
+
+def _examine(console, connection, watch, plan, blows, least):
+    outcome = examine(connection, plan, blows)
+    above, overlapping = (
+        _rows(connection, query) for query in (watch.ABOVE_LIMIT, watch.OVERLAPPING)
+    )
+    filled = {name: figures for name, *figures in _rows(connection, watch.FILLED)}
+    starts = use.read(connection)
+    [(edited,)] = _rows(connection, LAST_EDIT)
+    since = _undisturbed(starts, outcome, edited)
+    capacities = {name: limits["capacity"] for name, limits in STEADY_LIMITS.items()}
+    uses = use.measure(starts, capacities, since)
+    for title, text in [
+        ("Jobs", dict(Counter(job.state for job in outcome.jobs))),
+        ("Cron workers killed", outcome.interrupted(WORKER)),
+        ("Edits of limits", sum(bool(batch.limits) for batch in plan.batches) - 1),
+        ("Starts above a limit that they saw", len(above)),
+        ("Starts above a limit by the clock", len(overlapping)),
+    ]:
+        console.print(f"[bold]{title}:[/] {text}", highlight=False)
+    console.print(_table(filled, uses))
+    return [
+        *outcome.violations,
+        *(_describe(*row, "as it saw itself") for row in above),
+        *(_describe(*row, "by the clock") for row in overlapping),
+        *(f"{name} was never full" for name in uses if not filled[name][1]),
+        *_unused(uses, least),
+    ]
+
+
+def _rows(connection, query):
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def _undisturbed(starts, outcome, edited):
+    """Return from when on there is no edit and no kill that jobs still suffer from."""
+    short = [start.end for start in starts if start.token.startswith(SHORT)]
+    blows = [blow.at.timestamp() for blow, _claims in outcome.hits]
+    again = [claim.next_start for claim in outcome.claims if claim.rescued]
+    return max([edited, *short, *blows, *(at.timestamp() for at in again if at)])
+
+
+def _table(filled, uses):
+    titles = ["Channel", "Starts", "Filling", "Capacity", "Measured"]
+    titles += ["Used", "Full", "Refilled in", "at worst"]
+    table = Table(*titles, box=None, padding=(0, 2, 0, 0), caption=CAPTION)
+    for name, each in uses.items():
+        counts = map(str, [*filled[name], each.capacity])
+        if each.seconds:
+            refills = sorted(each.refills) or [0]
+            figures = (
+                f"{each.seconds:.1f} s",
+                f"{each.share:.1%}",
+                f"{each.full / each.seconds:.1%}",
+                f"{median(refills) * 1000:.0f} ms",
+                f"{refills[-1] * 1000:.0f} ms",
+            )
+        else:
+            figures = ["not measured"]
+        table.add_row(name, *counts, *figures)
+    return table
+
+
+def _describe(job, channel, capacity, running, how):
+    return f"{channel}: {running} jobs with a capacity of {capacity}, {how} (job {job})"
+
+
+def _unused(uses, least):
+    for name, each in uses.items():
+        if each.share is not None and each.share * 100 < least:
+            yield f"{name}: {each.share:.1%} of its capacity used, at least {least}%"
