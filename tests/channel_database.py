@@ -1,0 +1,60 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A queue and its limits in the database, and a clock that stands still."""
+
+from unittest.mock import patch
+from uuid import uuid4
+
+from ..models import queue_job_claim
+from ..runner.channels import full_name
+from ..runner.claim import BEGIN_CLAIM, NOTE_START, NOW
+
+CLEAR = """
+    DELETE FROM queue_job;
+    DELETE FROM queue_job_channel_start;
+    DELETE FROM queue_job_function;
+    DELETE FROM queue_job_channel WHERE name <> 'root';
+    UPDATE queue_job_channel
+       SET capacity = NULL, sequential = NULL, throttle = NULL, paused = NULL,
+           capacity_default = NULL, sequential_default = NULL;
+"""
+INSERT = """
+    INSERT INTO queue_job (uuid, channel, state, priority, date_created, eta) VALUES %s
+"""
+
+
+def at(moment):
+    """Let that be PostgreSQL's time in claims, for as long as the block lasts."""
+    time = f"'{moment}'::timestamp"
+    return patch.multiple(
+        queue_job_claim,
+        NOW=time,
+        BEGIN_CLAIM=BEGIN_CLAIM.replace(NOW, time),
+        NOTE_START=NOTE_START.replace(NOW, time),
+    )
+
+
+def clear(cr):
+    """Delete jobs, starts, and all channels but the root."""
+    cr.execute(CLEAR)
+
+
+def insert(cr, jobs):
+    if jobs:
+        cr.execute_values(INSERT, [(str(uuid4()), *job) for job in jobs])
+
+
+def configure(env, limits):
+    """Set the limits of the channels' records, which are made if they are missing.
+
+    :param limits: pairs of a name and :class:`Limits`, parents first.
+    """
+    channels = env["queue.job.channel"]
+    for name, each in limits:
+        name = full_name(name)
+        channel = channels.search([("complete_name", "=", name)])
+        if channel:
+            channel.write(each._asdict())
+            continue
+        parent, _dot, last = name.rpartition(".")
+        above = channels.search([("complete_name", "=", parent)])
+        channels.create({"name": last, "parent_id": above.id, **each._asdict()})
