@@ -83,10 +83,15 @@ def make_case(seed, server=None):
         again = rng.choice(names or ["root"])
         for _number in range(rng.choice([0, 0, 0, 3])):
             limits.append((_spell(rng, again), make_limits(rng)))
-    channels = job_channels(rng, names)
+    channels, states = job_channels(rng, names), STATES
+    if names and rng.random() < 0.3:
+        # one sequential channel that nothing holds but its jobs with an eta
+        strict, states, name = True, {"pending": 1}, rng.choice(names)
+        limits.append((name, Limits(capacity=1, sequential=True)))
+        channels = [name, name.removeprefix("root."), f"{name}.x"]
     empty = rng.random() < 0.1
     count = rng.randint(0, 25)
-    jobs = [make_job(rng, channels, strict, empty) for _number in range(count)]
+    jobs = [make_job(rng, channels, states, strict, empty) for _number in range(count)]
     return Case(seed, server, limits, jobs)
 
 
@@ -111,16 +116,17 @@ def job_channels(rng, names):
     return rng.sample(pool, rng.randint(1, len(pool) // 2))
 
 
-def make_job(rng, channels, strict=False, empty=False):
+def make_job(rng, channels, states=STATES, strict=False, empty=False):
     """Return a job in one of the channels.
 
+    :param states: a dictionary, with a weight for each state
     :param strict: many jobs have an eta
     :param empty: some have no priority or no date, as those made by SQL
     """
     with_eta = rng.random() < (0.5 if strict else 0.25)
     return Job(
         channel=rng.choice(channels),
-        state=rng.choices(list(STATES), STATES.values())[0],
+        state=rng.choices(list(states), states.values())[0],
         priority=rng.choice([5, 10, 10, 20] + [None] * empty),
         date_created=rng.choice(DAYS + [None] * empty),
         eta=rng.choice(ETAS) if with_eta else None,
