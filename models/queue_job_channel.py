@@ -25,7 +25,7 @@ class QueueJobChannel(models.Model):
         help="The least time between the starts of two jobs, in seconds.",
     )
     paused = fields.Boolean(
-        help="Nothing starts in this channel and its sub-channels. Jobs that run go on.",
+        help="Nothing starts in this channel and its sub-channels. What runs goes on.",
     )
     capacity_default = fields.Integer(
         string="Sub-Channels' Default Capacity",

@@ -84,17 +84,17 @@ class QueueJobChannel(models.Model):
         return ":".join([str(limits.capacity), *options])
 
     def _channels_shown(self):
-        """Return the :class:`Channels` in force, with these as they are being edited."""
+        """Return the :class:`Channels` in force, these as they are being edited."""
         try:
             _source, channels = server_channels()
         except InvalidChannels:
             return Channels({})
         return channels or Channels(
-            {
-                channel.complete_name: Limits(*(channel[name] for name in Limits._fields))
-                for channel in self.search([]) + self
-            }
+            {each.complete_name: each._own_limits() for each in self.search([]) + self}
         )
+
+    def _own_limits(self):
+        return Limits(*(self[name] for name in Limits._fields))
 
     @api.model
     def _channels_in_force(self, limits=None):

@@ -71,7 +71,8 @@ class ChannelCase(RunnerCase):
 
     def start_all(self):
         """Start jobs until none may, and return them."""
-        return self.env["queue.job"].concat(*iter(self.start_next, self.env["queue.job"]))
+        nothing = self.env["queue.job"]
+        return nothing.concat(*iter(self.start_next, nothing))
 
     def end(self, jobs, state="done"):
         jobs.state = state

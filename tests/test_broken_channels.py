@@ -6,10 +6,11 @@ from odoo.tools import mute_logger
 
 from ..runner.server_channels import OPTION, VARIABLE
 from .channel_case import ChannelCase, server_configuration
-from .run_case import ADDON, RunCase
+from .run_case import ADDON, RUNNER, RunCase
 from .server_case import ServerCase
 
 LOGGER = f"{ADDON}.runner.server_channels"
+OTHER_CRON = "base.autovacuum_job"
 BROKEN = {
     "x:paused": "invalid capacity paused",
     "a:b": "invalid capacity b",
@@ -125,9 +126,9 @@ class TestBrokenChannelsOnAServer(ServerCase):
     def test_server_stays_up_and_jobs_run_after_a_restart_with_a_good_one(self):
         tokens = self.enqueue(["first", "second"])
         broken = self.start_server("x:paused")
-        self.wait(broken, self.other_cron_runs(), "another cron runs", nudge=True)
+        self.wait(broken, self.runs(OTHER_CRON), "another cron runs", nudge=True)
         tokens += self.enqueue(["third"])
-        self.wait(broken, self.runner_has_looked(), "the runner looks", nudge=True)
+        self.wait(broken, self.runs(RUNNER), "the runner has looked", nudge=True)
         self.assertEqual(self.states(), {"pending": 3})
         self.assertTrue(broken.running)
         self.assertCronsFine()
@@ -143,16 +144,11 @@ class TestBrokenChannelsOnAServer(ServerCase):
         good.stop()
         self.assertEqual(good.log_text().count("No job starts"), 1)
 
-    def other_cron_runs(self):
-        """Trigger Odoo's vacuum; return a condition: it has run since."""
+    def runs(self, xmlid):
+        """Trigger a cron; return a condition: it has run since."""
         last = "SELECT lastcall FROM ir_cron WHERE id = %s"
         with self.transaction() as env:
-            other = env.ref("base.autovacuum_job")
-            other._trigger()
-            cron_id = other.id
-        before = self.query(last, cron_id)
+            cron_id = env.ref(xmlid).id
+            before = self.query(last, cron_id)
+            env.ref(xmlid)._trigger()
         return lambda: self.query(last, cron_id) != before
-
-    def runner_has_looked(self):
-        """A condition: no trigger is left to a runner that has run."""
-        return lambda: not self.query("SELECT 1 FROM ir_cron_trigger")

@@ -140,9 +140,7 @@ class TestChannelRights(ChannelCase):
         self.assertTrue(self.root.paused)
         call_kw(model, "action_resume", [ids], {})
         self.assertFalse(self.root.paused)
-        [read] = call_kw(
-            model, "web_save", [ids, {"paused": True}, specification], {}
-        )
+        [read] = call_kw(model, "web_save", [ids, {"paused": True}, specification], {})
         expected = {"paused": True, "effective_paused": True, "limits_error": False}
         self.assertEqual(read, {"id": self.root.id, **expected})
         call_kw(model, "write", [ids, {"capacity": 7}], {})

@@ -156,7 +156,8 @@ class TestChannelLimits(ChannelCase):
         with Form(self.channel("a")) as form:
             form.capacity = 1
             form.sequential = True
-            self.assertEqual((form.capacity_default, form.sequential_default), (1, True))
+            self.assertEqual(form.capacity_default, 1)
+            self.assertTrue(form.sequential_default)
             form.sequential_default = False
             form.capacity_default = 4
         channel = self.root.search([("complete_name", "=", "root.a")])

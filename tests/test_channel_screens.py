@@ -33,12 +33,12 @@ class TestChannelForm(ChannelCase):
         context = form._get_eval_context()
 
         def is_shown(node):
-            chain = [node, *node.iterancestors()]
-            return not any(safe_eval(each.get("invisible", "0"), context) for each in chain)
+            conditions = node.xpath("ancestor-or-self::*/@invisible")
+            return not any(safe_eval(condition, context) for condition in conditions)
 
         parts = (PAUSE, RESUME, RIBBON, PAUSED, ERROR)
-        nodes = [form._view["tree"].xpath(part)[0] for part in parts]
-        visible = [part for part, node in zip(parts, nodes, strict=True) if is_shown(node)]
+        tree = form._view["tree"]
+        visible = [part for part in parts if is_shown(tree.xpath(part)[0])]
         self.assertEqual(visible, list(shown))
 
     def assertFields(self, channel, *shown):

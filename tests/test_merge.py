@@ -82,8 +82,8 @@ class TestMerge(RunCase):
             claimed = list(iter(lambda: self.claim(cr).id, False))
         self.assertEqual(claimed, [jobs[1], jobs[3], jobs[4]])
 
-    def assertFields(self, root, child):
-        """Of the root and channel b: the effective capacity, as the last class has it."""
+    def assertEffective(self, root, child):
+        """Compare the effective capacities of the root and of channel b."""
         with self.transaction() as env:
             channels = env["queue.job.channel"].search([])
             capacities = {each.name: each.effective_capacity for each in channels}
@@ -95,17 +95,23 @@ class TestMerge(RunCase):
         order = [name for name in modules if name in (OURS, THEIRS, "queue_job")]
         self.assertEqual(order, [OURS, THEIRS, "queue_job"])
 
+    def test_limits_stay_when_this_addon_is_updated(self):
+        limits = self.set_limits()
+        self.odoo("--max-cron-threads=0", "--stop-after-init", "--update", OURS)
+        self.load_registry()
+        self.assertEqual(self.query(LIMITS), limits)
+
     def test_limits_stay_when_the_fields_come_from_elsewhere_too(self):
         limits = self.set_limits()
         self.install(THEIRS)
         self.assertTheirClassIsBetweenTheOthers()
         self.assertEqual(self.query(LIMITS), limits)
-        self.assertFields(3, 1)
+        self.assertEffective(3, 1)
         self.assertClaimsHonourThem()
         self.uninstall(OURS)
         self.assertNotIn("runner_id", self.registry["queue.job"]._fields)
         self.assertEqual(self.query(LIMITS), limits)
-        self.assertFields(3, 1)
+        self.assertEffective(3, 1)
         with self.transaction() as env:
             channel = env["queue.job.channel"].search([("name", "=", "a")])
             self.assertTrue(channel.effective_paused)
@@ -119,8 +125,8 @@ class TestMerge(RunCase):
         self.install(f"{OURS},{OURS}_demo")
         self.assertTheirClassIsBetweenTheOthers()
         self.assertEqual(self.query(LIMITS), limits)
-        self.assertFields(3, 1)
+        self.assertEffective(3, 1)
         self.assertClaimsHonourThem()
         self.uninstall(THEIRS)
         self.assertEqual(self.query(LIMITS), limits)
-        self.assertFields(3, 1)
+        self.assertEffective(3, 1)
