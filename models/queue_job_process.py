@@ -48,7 +48,10 @@ class QueueJob(models.Model):
         # puts into a cron's context would change what the job does.
         record = self.with_env(api.Environment(self.env.cr, SUPERUSER_ID, {}))
         # in one query, also what is not prefetched
-        record.fetch([f.name for f in self._fields.values() if f.column_type and f.store])
+        fields = self._fields.values()
+        record.fetch(
+            [field.name for field in fields if field.store and field.column_type]
+        )
         label = f"{record.uuid} {record.channel_method_name} in {record.channel}"
         retry = record.retry
         start = time.monotonic()

@@ -70,7 +70,8 @@ class Acquisition:
         queue = self.queue = self.situation.queue()
         look_at_holds(self.cr, self.channels, queue)
         while True:
-            self.head, self.channel, self.closed = decide(self.channels, queue, self.now)
+            decision = decide(self.channels, queue, self.now)
+            self.head, self.channel, self.closed = decision
             if not self.head:
                 return False
             if self.take(self.head.id):
@@ -89,7 +90,7 @@ class Acquisition:
                 del queue.heads[self.channel]
 
     def _note_etas(self):
-        """Make a batch of the jobs ready whose eta has passed; return whether it did."""
+        """Make a batch of jobs ready whose eta has passed; return whether it did."""
         first_eta = self.situation.first_eta
         if not first_eta or first_eta > self.now:
             return False

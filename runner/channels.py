@@ -83,9 +83,11 @@ class Queue:
     heads: dict[str, Head]  # per channel, its first job whose time has come
     running: dict[int, str] = field(default_factory=dict)  # id: channel
     starts: dict[str, Any] = field(default_factory=dict)  # the last one, if throttled
-    failed: dict[str, int] = field(default_factory=dict)  # sequential: a failed job's id
+    failed: dict[str, int] = field(
+        default_factory=dict
+    )  # sequential: id of a failed one
     earliest: dict[str, Head] = field(default_factory=dict)  # sequential: smallest eta
-    held: dict[str, int] = field(default_factory=dict)  # sequential: id of a locked head
+    held: dict[str, int] = field(default_factory=dict)  # sequential: id of a held head
 
 
 def full_name(name):
@@ -160,7 +162,8 @@ def decide(channels, queue, now):
     From the leaves to the root each channel hands on its first job, unless it is
     closed. ``queue.starts`` and ``now`` are datetimes.
     """
-    counts = Counter(name for channel in queue.running.values() for name in path(channel))
+    running = queue.running.values()
+    counts = Counter(name for channel in running for name in path(channel))
     first = defaultdict(list)
     for channel, head in queue.heads.items():
         for name in path(channel):
@@ -169,7 +172,8 @@ def decide(channels, queue, now):
     closed = {}
     for name in sorted(first, key=_depth, reverse=True):
         best = min(first[name], default=None)
-        if reason := _closed(channels.limits(name), name, queue, counts[name], now, best):
+        limits = channels.limits(name)
+        if reason := _closed(limits, name, queue, counts[name], now, best):
             closed[name] = Closed(name, *reason)
         elif best and name == ROOT:
             return Decision(*best, closed)

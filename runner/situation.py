@@ -29,9 +29,7 @@ CREATED = "COALESCE(date_created, '9999-12-31')"
 PLACE = f"{PRIORITY}, {CREATED}, id"
 
 IS_READY = "state = 'pending' AND (eta IS NULL OR eta = eta_reached)"
-IS_LATER = (
-    "state = 'pending' AND eta IS NOT NULL AND eta IS DISTINCT FROM eta_reached"
-)
+IS_LATER = "state = 'pending' AND eta IS NOT NULL AND eta IS DISTINCT FROM eta_reached"
 IS_RUNNING = "state IN ('started', 'enqueued')"
 IS_ALIVE = "state IN ('pending', 'started', 'enqueued')"
 THIS_XID = "pg_current_xact_id()::text::float8"

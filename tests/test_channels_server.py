@@ -106,7 +106,9 @@ class TestChannelsServer(ServerCase):
                         channels = api.Environment(cr, SUPERUSER_ID, {})[channel._name]
                         edited = channels.browse(channel.id)
                         capacity = 3 - (edited.capacity or 1)
-                        retrying(partial(edited.write, {"capacity": capacity}), edited.env)
+                        retrying(
+                            partial(edited.write, {"capacity": capacity}), edited.env
+                        )
                     edits.append(channel)
             except Exception as error:
                 errors.append(error)

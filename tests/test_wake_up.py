@@ -163,7 +163,9 @@ class TestWakeUp(RunCase):
         self.all = self.query("SELECT id FROM ir_cron WHERE queue_job_runner")
 
     def enqueue_jobs(self, count):
-        jobs = [self.enqueue("record", n, description=n) for n in map(str, range(count))]
+        jobs = [
+            self.enqueue("record", n, description=n) for n in map(str, range(count))
+        ]
         self.triggers()
         return jobs
 

@@ -1,4 +1,4 @@
-"""`./dev/bench claims`: what a claim costs after years of work, beside a small table."""
+"""`./dev/bench claims`: what a claim costs after years of work, and at first."""
 
 import argparse
 import json
