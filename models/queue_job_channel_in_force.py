@@ -66,7 +66,7 @@ class QueueJobChannel(models.Model):
             channel.limits_error = error
             if error:
                 channel.limits_in_force = self.env._("Not understood: no job starts")
-            elif source:
+            elif source and channel.complete_name:
                 limits = channels.limits(full_name(channel.complete_name))
                 channel.limits_in_force = self._describe(limits)
             else:
@@ -89,8 +89,10 @@ class QueueJobChannel(models.Model):
             _source, channels = server_channels()
         except InvalidChannels:
             return Channels({})
+        # one that has no name yet would be taken for the root
+        named = (self.search([]) + self).filtered("complete_name")
         return channels or Channels(
-            {each.complete_name: each._own_limits() for each in self.search([]) + self}
+            {channel.complete_name: channel._own_limits() for channel in named}
         )
 
     def _own_limits(self):

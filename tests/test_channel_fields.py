@@ -56,6 +56,7 @@ class TestEffectiveLimits(ChannelCase):
             form.capacity = 2
             self.assertEqual(form.effective_capacity, 2)
         new = Form(self.root.browse())
+        self.assertEqual(new.effective_capacity, 4)
         new.name = "new"
         new.parent_id = self.parent
         self.assertEqual(new.effective_capacity, 4)

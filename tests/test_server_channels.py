@@ -80,6 +80,7 @@ class TestServerChannels(ChannelCase):
         self.assertEqual(self.shown(channel)[1], "No limit of its own")
         self.assertEqual(channel.effective_capacity, 5)
         self.assertFalse(channel.effective_paused)
+        self.assertFalse(self.root.new({}).limits_in_force)
         self.configure("root:5:paused")
         self.assertTrue(channel.effective_paused)
         self.configure()
