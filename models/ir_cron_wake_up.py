@@ -7,6 +7,7 @@ run without a job for every runner but one.
 """
 
 import logging
+from datetime import timedelta
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -25,10 +26,29 @@ PICK = f"""
      WHERE queue_job_runner
        AND active
      ORDER BY id IN ({PRESENT}),
-              EXISTS (SELECT FROM ir_cron_trigger WHERE cron_id = ir_cron.id),
+              EXISTS (
+                  SELECT
+                    FROM ir_cron_trigger
+                   WHERE cron_id = ir_cron.id
+                     AND call_at <= clock_timestamp() AT TIME ZONE 'UTC'
+              ),
               id
      LIMIT 1
 """
+
+# In case the process of the runner that was picked hangs: another one looks some time
+# later, unless it does so anyway.
+DEPUTY = """
+    SELECT id
+      FROM ir_cron
+     WHERE queue_job_runner
+       AND active
+       AND id <> %s
+       AND NOT EXISTS (SELECT FROM ir_cron_trigger WHERE cron_id = ir_cron.id)
+     ORDER BY id
+     LIMIT 1
+"""
+DEPUTY_AFTER = timedelta(seconds=10)
 
 # After the commit: is the runner that was picked at work?
 LOOK_AFTER = f"""
@@ -75,7 +95,8 @@ class IrCron(models.Model):
 
         The transaction's trigger is remembered by id, and verified: a savepoint that
         was rolled back has taken it along. Triggers of others are not relied upon.
-        The run looks after what is due later.
+        The run looks after what is due later. A second runner, if there is one, is
+        triggered for some seconds later, in case the first one hangs.
 
         :param moment: a naive datetime in UTC, in whole seconds
         """
@@ -93,6 +114,9 @@ class IrCron(models.Model):
         cr.execute(PICK)
         if picked := cr.fetchone():
             trigger = self.browse(picked).sudo()._trigger(at=moment)
+            cr.execute(DEPUTY, picked)
+            if deputy := cr.fetchone():
+                self.browse(deputy).sudo()._trigger(at=moment + DEPUTY_AFTER)
             if TRIGGER not in cr.postcommit.data:
                 look_after = partial(_look_after, self.pool, cr.postcommit.data)
                 cr.postcommit.add(look_after)

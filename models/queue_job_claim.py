@@ -9,8 +9,8 @@ from odoo.addons.queue_job.job import PENDING
 
 from ..runner.acquisition import Acquisition
 from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
+from ..runner.look import IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
 from ..runner.run import RegularRunnerActive
-from ..runner.situation import IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
 
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta", "date_created"}

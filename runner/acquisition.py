@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .channels import THROTTLED, Head, Queue, decide
 from .claim import LOCK_FIRST, NEXT_READY, NOTE_ETAS
+from .decision import THROTTLED, Head, Queue, decide
 from .server_channels import InvalidChannels
 from .situation import Situation, look, look_at_holds
 

@@ -8,8 +8,8 @@ snapshot, so after ``BEGIN_CLAIM`` a claim sees all that earlier claims have
 committed, and two claims never meet.
 """
 
+from .look import IS_LATER, IS_READY, PLACE, THIS_XID
 from .regular import IS_AWAY
-from .situation import IS_LATER, IS_READY, PLACE, THIS_XID
 
 # What is stored, and only that: a few rows.
 LIMITS = """

@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """The SQL of the rescue: jobs whose worker died, and dependents left waiting."""
 
-from .situation import IS_RUNNING, THIS_XID
+from .look import IS_RUNNING, THIS_XID
 
 # A job is alive as long as somebody holds its lock's row. The grace is for the
 # moment between the claim's commit and the lock. Under REPEATABLE READ a job

@@ -58,7 +58,6 @@ class Run:
         """Process jobs. Whatever happens to one of them does not end the run."""
         self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
-            self.presence.enter()
             reason = self._work()
         except RegularRunnerActive:
             self._warn_of_regular_runner()
@@ -127,6 +126,7 @@ class Run:
         """
         for attempt in range(1, CLAIM_TRIES + 1):
             queue = self._queue()
+            self.presence.enter()
             try:
                 self._check_signaling()
                 known = _known.pop(self.cr.dbname, None)

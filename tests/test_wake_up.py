@@ -9,15 +9,17 @@ from ..runner.timer import _timers
 from .common import RunnerCase
 from .run_case import RUNNER, RunCase
 
+DUE = """
+    SELECT cron_id
+      FROM ir_cron_trigger
+     WHERE call_at <= clock_timestamp() AT TIME ZONE 'UTC'
+     ORDER BY id
+"""
 STARTS = "SELECT date_started FROM queue_job ORDER BY date_started"
 
 
 class TestOneTriggerPerTransaction(RunnerCase):
-    """However many jobs a transaction enqueues, it triggers one runner, once."""
-
-    def setUp(self):
-        super().setUp()
-        self.runner.copy()
+    """However many jobs a transaction enqueues, it triggers a runner once."""
 
     def moments(self):
         return self.env["ir.cron.trigger"].search([]).mapped("call_at")
@@ -73,8 +75,16 @@ class TestOneTriggerPerTransaction(RunnerCase):
         self.enqueue("leave", "a")
         self.env.cr.postcommit.data.clear()
         self.enqueue("leave", "b")
-        triggers = self.env["ir.cron.trigger"].search([])
-        self.assertEqual(len(triggers.cron_id), 2)
+        self.assertEqual(len(self.moments()), 2)
+
+    def test_another_runner_looks_some_seconds_later(self):
+        """The process of the first one may hang."""
+        deputy = self.runner.copy()
+        for _number in range(3):
+            self.enqueue("leave", "a", eta=self.eta(0))
+            self.env.cr.postcommit.data.clear()
+        self.assertEqual(set(self.triggers().mapped("call_at")), {self.eta(0)})
+        self.assertEqual(self.triggers(deputy).mapped("call_at"), [self.eta(10)])
 
 
 class TestEnqueueing(RunCase):
@@ -88,8 +98,7 @@ class TestEnqueueing(RunCase):
         self.triggers()
 
     def triggered(self):
-        triggers = self.query("SELECT cron_id FROM ir_cron_trigger ORDER BY id")
-        return [cron for (cron,) in triggers]
+        return [cron for (cron,) in self.query(DUE)]
 
     def enqueue_slowly(self):
         """Enqueue in a transaction that is left open; return its cursor."""
