@@ -23,10 +23,10 @@ JOBS = 2000
 SERVERS = 2
 SIZE = 4  # cron workers of each
 
-CAPTION = """\
-Filling: starts that took the last place. Measured while nothing but the channel's own
-limit stood in the way: how much of its capacity was used, how long all of it, and for
-how long a place was free between two jobs (median)."""
+LEGEND = """\
+Filling: starts that took the last place. The rest is measured while nothing but the
+channel's own limit stood in the way: how much of its capacity was used, how long all
+of it, and how long a place was free between two jobs (median and worst)."""
 
 # In seconds of the epoch. An edit has taken effect within the second that follows.
 LAST_EDIT = """
@@ -38,9 +38,7 @@ def run(console, checkout, databases, database, options):
     """Let the jobs run, print what came of it, and return the violations."""
     rng = random.Random(options.seed)
     plan = make_plan(options.jobs, options.length, rng)
-    last = options.jobs * 3 // 4
-    places = sorted(rng.randrange(last) for _ in range(options.kills))
-    planned = [Planned(place, WORKER) for place in places]
+    planned = _schedule(options.jobs, len(plan.jobs), options.kills, rng)
     watch = load_from_tests(checkout, "channel_watch")
     console.print(f"{len(plan.jobs)} jobs: {plan}", soft_wrap=True, highlight=False)
     with databases.connect(database=database) as connection:
@@ -64,6 +62,15 @@ def run(console, checkout, databases, database, options):
         return _examine(console, connection, watch, plan, storm.dealt, options.least)
 
 
+def _schedule(short, total, kills, rng):
+    """Return the planned kills: most while the short jobs run, a few early enough among
+    the steady ones that there is somebody left to find the dead job."""
+    late = kills // 5
+    places = sorted(rng.randrange(short * 3 // 4) for _ in range(kills - late))
+    places += [short + (total - short) * n // (2 * late) for n in range(late)]
+    return [Planned(place, WORKER) for place in places]
+
+
 def _examine(console, connection, watch, plan, blows, least):
     outcome = examine(connection, plan, blows)
     above, overlapping = (
@@ -72,9 +79,9 @@ def _examine(console, connection, watch, plan, blows, least):
     filled = {name: figures for name, *figures in _rows(connection, watch.FILLED)}
     starts = use.read(connection)
     [(edited,)] = _rows(connection, LAST_EDIT)
-    since = _undisturbed(starts, outcome, edited)
+    short = [start.end for start in starts if start.token.startswith(SHORT)]
     capacities = {name: limits["capacity"] for name, limits in STEADY_LIMITS.items()}
-    uses = use.measure(starts, capacities, since)
+    uses = use.measure(starts, capacities, since=max([edited, *short]))
     for title, text in [
         ("Jobs", dict(Counter(job.state for job in outcome.jobs))),
         ("Cron workers killed", outcome.interrupted(WORKER)),
@@ -84,6 +91,7 @@ def _examine(console, connection, watch, plan, blows, least):
     ]:
         console.print(f"[bold]{title}:[/] {text}", highlight=False)
     console.print(_table(filled, uses))
+    console.print(LEGEND, soft_wrap=True, highlight=False)
     return [
         *outcome.violations,
         *(_describe(*row, "as it saw itself") for row in above),
@@ -99,18 +107,10 @@ def _rows(connection, query):
         return cursor.fetchall()
 
 
-def _undisturbed(starts, outcome, edited):
-    """Return from when on there is no edit and no kill that jobs still suffer from."""
-    short = [start.end for start in starts if start.token.startswith(SHORT)]
-    blows = [blow.at.timestamp() for blow, _claims in outcome.hits]
-    again = [claim.next_start for claim in outcome.claims if claim.rescued]
-    return max([edited, *short, *blows, *(at.timestamp() for at in again if at)])
-
-
 def _table(filled, uses):
     titles = ["Channel", "Starts", "Filling", "Capacity", "Measured"]
-    titles += ["Used", "Full", "Refilled in", "at worst"]
-    table = Table(*titles, box=None, padding=(0, 2, 0, 0), caption=CAPTION)
+    titles += ["Used", "Full", "Free for", "Worst"]
+    table = Table(*titles, box=None, padding=(0, 2, 0, 0))
     for name, each in uses.items():
         counts = map(str, [*filled[name], each.capacity])
         if each.seconds:

@@ -9,13 +9,13 @@ on the jobs that there are, never on what the runners make of it.
 from collections import deque
 from dataclasses import dataclass, field
 
-# Of each job its last start; one that is found dead has several.
+# A job that was interrupted starts again.
 STARTS = """
-    SELECT DISTINCT ON (job_id) job.name, job_channel, started, ended
+    SELECT job.name, job_channel, started, ended,
+           lead(started) OVER (PARTITION BY job_id ORDER BY started) IS NOT NULL
       FROM channel_watch
       JOIN queue_job AS job ON job.id = job_id
      WHERE channel_watch.channel = 'root'
-     ORDER BY job_id, started DESC
 """
 
 
@@ -25,6 +25,7 @@ class Start:
     channel: str
     start: float  # seconds of the epoch, as all times here
     end: float
+    interrupted: bool
 
 
 @dataclass
@@ -104,30 +105,31 @@ def read(connection):
     with connection.cursor() as cursor:
         cursor.execute(STARTS)
         return [
-            Start(token, channel, start.timestamp(), end.timestamp())
-            for token, channel, start, end in cursor.fetchall()
+            Start(token, channel, start.timestamp(), end.timestamp(), interrupted)
+            for token, channel, start, end, interrupted in cursor.fetchall()
         ]
 
 
 def measure(starts, capacities, since):
     """Return the Use of each channel from a time on, a dictionary by full name.
 
-    All jobs have been enqueued by then, and are started once from then on.
+    All jobs have been enqueued by then. While one is taken for running that is dead,
+    nothing counts.
     """
     root = Channel("root", capacities)
     channels = {channel.name: channel for channel in root.tree}
     for start in starts:
-        channels[start.channel].waiting += 1
-    events = [(start.start, True, start.channel) for start in starts]
-    events += [(start.end, False, start.channel) for start in starts]
-    before = since
-    for at, is_start, name in sorted(events):
+        channels[start.channel].waiting += not start.interrupted
+    events = [(start.start, 1, start.channel, start.interrupted) for start in starts]
+    events += [(start.end, -1, start.channel, start.interrupted) for start in starts]
+    before, dead = since, 0
+    for at, step, name, interrupted in sorted(events):
         if at > since:
-            root.note(before, at)
+            root.note(before, at, room=not dead)
             before = at
-        if is_start:
-            channels[name].waiting -= 1
-            channels[name].started += 1
-        else:
-            channels[name].started -= 1
+        channels[name].started += step
+        if interrupted:
+            dead += step
+        if step > 0 or interrupted:
+            channels[name].waiting -= step
     return {name: channel.use for name, channel in channels.items()}
