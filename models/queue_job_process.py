@@ -12,6 +12,7 @@ from psycopg2.errors import NoActiveSqlTransaction, SerializationFailure
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from odoo import SUPERUSER_ID, api, models
+from odoo.exceptions import MissingError
 
 from odoo.addons.queue_job.controllers.main import _prevent_commit
 from odoo.addons.queue_job.exception import FailedJobError
@@ -117,7 +118,10 @@ class QueueJob(models.Model):
     def _store(self, job):
         """Store the :class:`Job`, as its ``store()`` does after a search by uuid."""
         sentinel = {"_job_edit_sentinel": self.EDIT_SENTINEL}
-        self.with_context(**sentinel).write(job._store_values())
+        try:
+            self.with_context(**sentinel).write(job._store_values())
+        except MissingError:
+            job.store()  # it has deleted itself
 
     def _roll_back(self):
         """Leave nothing of a failed job: no hook, no cache, no lock."""

@@ -33,10 +33,11 @@ class Acquisition:
             self.channels = env["queue.job.channel"]._channels_in_force(limits)
         except InvalidChannels:
             return
-        self.situation = look(self.cr, known)
-        self._note_etas()
-        while not self._choose() and self._note_etas():
-            pass
+        if known:
+            self._decide(known)
+        # nothing starts: not for something that the memory has missed
+        if not self.head:
+            self._decide()
 
     def after(self):
         """Return the :class:`Decision` on what could start next to this job."""
@@ -64,6 +65,12 @@ class Acquisition:
     def throttled(self):
         """The throttled channels that the start of this job counts for."""
         return self.channels.throttled(self.channel)
+
+    def _decide(self, known=None):
+        self.situation = look(self.cr, known)
+        self._note_etas()
+        while not self._choose() and self._note_etas():
+            pass
 
     def _choose(self):
         """Decide, and take the job. Those that others have locked are passed over."""
