@@ -75,15 +75,17 @@ PICK_ANOTHER = f"""
 IS_ONE_PRESENT = f"SELECT EXISTS ({PRESENT} AND objid = ANY(%s))"
 
 # Odoo deletes the triggers of a run at its start and commits that at its end:
-# until then they are still to be seen, but locked.
+# until then they are still to be seen, but locked. One that has been due for long is
+# not relied upon: if its worker was killed, nobody is notified of it a second time.
 UNCONSUMED_TRIGGER = """
     SELECT id
       FROM ir_cron_trigger
      WHERE cron_id = ANY(%s)
-       AND call_at <= %s
+       AND call_at BETWEEN %s AND %s
      LIMIT 1
        FOR KEY SHARE SKIP LOCKED
 """
+RELIED_UPON = timedelta(seconds=5)
 
 
 class IrCron(models.Model):
@@ -147,7 +149,8 @@ class IrCron(models.Model):
         cr.execute(IS_ONE_PRESENT, [list(idle)])
         if cr.fetchone()[0]:
             return
-        cr.execute(UNCONSUMED_TRIGGER, [list(idle), second], log_exceptions=False)
+        between = [list(idle), now - RELIED_UPON, second]
+        cr.execute(UNCONSUMED_TRIGGER, between, log_exceptions=False)
         if not cr.fetchone():
             self.browse(min(idle)).sudo()._trigger(at=second if ahead > 0 else None)
 

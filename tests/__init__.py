@@ -21,6 +21,7 @@ from . import test_kill
 from . import test_leaks
 from . import test_limits
 from . import test_merge
+from . import test_lost_wake_up
 from . import test_misbehaving_jobs
 from . import test_on_time
 from . import test_postgres

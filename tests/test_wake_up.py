@@ -221,6 +221,16 @@ class TestWakeUp(RunCase):
         cr.commit()
         self.assertEqual(len(self.triggered()), 1)
 
+    def test_trigger_that_nobody_has_followed_for_long_is_not_relied_upon(self):
+        """Its worker was killed, or did not listen yet."""
+        self.enqueue_jobs(4)
+        self.claim()
+        self.execute("UPDATE ir_cron_trigger SET call_at = call_at - INTERVAL '1 min'")
+        self.claim()
+        self.assertEqual(len(self.triggered()), 2)
+        self.claim()
+        self.assertEqual(len(self.triggered()), 2)
+
     def test_nobody_is_woken_while_another_run_is_about_to_look(self):
         self.enqueue_jobs(3)
         other = next(cron for (cron,) in self.all if cron != self.runner)
