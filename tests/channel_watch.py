@@ -68,9 +68,11 @@ CREATE = """
 
 # Per channel: how many starts there were, and how many of them have filled it.
 FILLED = """
-    SELECT channel, count(*), count(*) FILTER (WHERE running = capacity)
+    SELECT channel_watch.channel, count(*), count(*) FILTER (WHERE running = capacity)
       FROM channel_watch
-     GROUP BY channel
+      JOIN queue_job ON queue_job.id = job_id
+     WHERE starts_with(name, %s)
+     GROUP BY channel_watch.channel
 """
 
 # These two return the job's id, the channel, its capacity and how many ran.

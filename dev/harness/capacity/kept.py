@@ -17,16 +17,16 @@ from harness.report import Failure, step
 from harness.server import load_from_tests
 
 from . import use
-from .plan import SHORT, STEADY_LIMITS, make_plan
+from .plan import SHORT, STEADY, STEADY_LIMITS, make_plan
 
 JOBS = 2000
 SERVERS = 2
 SIZE = 4  # cron workers of each
 
 LEGEND = """\
-Filling: starts that took the last place. The rest is measured while nothing but the
-channel's own limit stood in the way: how much of its capacity was used, how long all
-of it, and how long a place was free between two jobs (median and worst)."""
+Of the steady jobs. Filling: starts that took the last place. Measured is the time while
+nothing but the channel's own limit stood in the way: how much of the capacity was used,
+how long all of it, how long a place was free between two jobs (median and worst)."""
 
 # In seconds of the epoch. An edit has taken effect within the second that follows.
 LAST_EDIT = """
@@ -76,7 +76,8 @@ def _examine(console, connection, watch, plan, blows, least):
     above, overlapping = (
         _rows(connection, query) for query in (watch.ABOVE_LIMIT, watch.OVERLAPPING)
     )
-    filled = {name: figures for name, *figures in _rows(connection, watch.FILLED)}
+    rows = _rows(connection, watch.FILLED, STEADY)
+    filled = {name: figures for name, *figures in rows}
     starts = use.read(connection)
     [(edited,)] = _rows(connection, LAST_EDIT)
     short = [start.end for start in starts if start.token.startswith(SHORT)]
@@ -101,9 +102,9 @@ def _examine(console, connection, watch, plan, blows, least):
     ]
 
 
-def _rows(connection, query):
+def _rows(connection, query, *parameters):
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(query, parameters or None)
         return cursor.fetchall()
 
 

@@ -2,7 +2,8 @@
 
 from harness.demo.plan import Batch, Job, Plan
 
-BATCH = 500  # jobs to a transaction
+BATCH = 500  # short jobs to a transaction
+QUIET = 3  # seconds without a job that ends: nobody works then
 STEADY_TIME = 15  # seconds, at least: longer than it takes to find a killed job
 
 CHANNELS = {
@@ -20,19 +21,21 @@ SHORT, STEADY = "Short", "Steady"  # the first word of the jobs' tokens
 
 
 def make_plan(count, length, rng):
-    """Return a plan of `count` short jobs, and of steady ones behind them that last
-    `length` seconds on average.
+    """Return a plan of `count` short jobs, and then of steady ones that last `length`
+    seconds on average.
 
-    The limits are edited while the short ones run; the steady ones find nothing but
-    the channels' own limits in their way, and show whether these are made use of.
+    The limits are edited while the short ones run. The steady ones come in a single
+    transaction when nobody works any more, find nothing but the channels' own limits in
+    their way, and show whether these are made use of.
     """
-    steady = max(count // 2, int(STEADY_TIME * _capacity("root") / length))
-    jobs = [*_short(count, rng), *_steady(steady, length, rng)]
-    batches = [
-        Batch([[[job]] for job in jobs[start : start + BATCH]])
-        for start in range(0, len(jobs), BATCH)
-    ]
-    return Plan([Batch([], limits=CHANNELS), *batches, *_edits(count, rng)])
+    short = [[[job]] for job in _short(count, rng)]
+    batches = [Batch(short[start : start + BATCH]) for start in range(0, count, BATCH)]
+    edits = list(_edits(count, rng))
+    number = max(count // 2, int(STEADY_TIME * _capacity("root") / length))
+    steady = [[[job]] for job in _steady(number, length, rng)]
+    return Plan(
+        [Batch([], limits=CHANNELS), *batches, *edits, Batch(steady, quiet=QUIET)]
+    )
 
 
 def _short(count, rng):
@@ -69,16 +72,16 @@ def _capacity(name):
 
 def _edits(count, rng):
     """Raise, lower and pause one channel after the other, while the short jobs run.
-    Each is set back by the next edit, the last one by one more."""
-    back = {}
+    Each is set back by the next edit, the last one by one more. All come in time, even
+    if a killed job keeps others from ending."""
+    last, back = count * 3 // 4, {}
     for number in range(1, EDITS + 1):
         name, limits = _edit(number, rng)
-        after = count * number // (EDITS + 2)
+        after = last * number // (EDITS + 1)
         limits = {**back.get(name, {}), **limits}
         yield Batch([], after=after, limits={**back, name: limits})
         back = {name: {"paused": False, **CHANNELS[name]}}
-    after = count * (EDITS + 1) // (EDITS + 2)
-    yield Batch([], after=after, limits={**back, **_changed(back)})
+    yield Batch([], after=last, limits={**back, **_changed(back)})
 
 
 def _changed(back):
