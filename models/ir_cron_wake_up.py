@@ -37,14 +37,18 @@ PICK = f"""
 """
 
 # In case the process of the runner that was picked hangs: another one looks some time
-# later, unless it does so anyway.
+# later, unless it does so anyway. A trigger that is due now is about to be gone.
 DEPUTY = """
     SELECT id
       FROM ir_cron
      WHERE queue_job_runner
        AND active
        AND id <> %s
-       AND NOT EXISTS (SELECT FROM ir_cron_trigger WHERE cron_id = ir_cron.id)
+       AND NOT EXISTS (
+           SELECT
+             FROM ir_cron_trigger
+            WHERE cron_id = ir_cron.id AND call_at > %s AND call_at <= %s
+       )
      ORDER BY id
      LIMIT 1
 """
@@ -116,9 +120,10 @@ class IrCron(models.Model):
         cr.execute(PICK)
         if picked := cr.fetchone():
             trigger = self.browse(picked).sudo()._trigger(at=moment)
-            cr.execute(DEPUTY, picked)
+            later = moment + DEPUTY_AFTER
+            cr.execute(DEPUTY, [*picked, moment, later])
             if deputy := cr.fetchone():
-                self.browse(deputy).sudo()._trigger(at=moment + DEPUTY_AFTER)
+                self.browse(deputy).sudo()._trigger(at=later)
             if TRIGGER not in cr.postcommit.data:
                 look_after = partial(_look_after, self.pool, cr.postcommit.data)
                 cr.postcommit.add(look_after)
