@@ -81,8 +81,9 @@ def _examine(console, connection, watch, plan, blows, least):
     starts = use.read(connection)
     [(edited,)] = _rows(connection, LAST_EDIT)
     short = [start.end for start in starts if start.token.startswith(SHORT)]
+    first = min(start.start for start in starts if start.token.startswith(STEADY))
     capacities = {name: limits["capacity"] for name, limits in STEADY_LIMITS.items()}
-    uses = use.measure(starts, capacities, since=max([edited, *short]))
+    uses = use.measure(starts, capacities, since=max([first, edited, *short]))
     for title, text in [
         ("Jobs", dict(Counter(job.state for job in outcome.jobs))),
         ("Cron workers killed", outcome.interrupted(WORKER)),
