@@ -143,9 +143,12 @@ class IrCron(models.Model):
         For a moment ahead, this process notifies the cron workers when it has come.
 
         :param idle: ids of active runners without a started job
-        :param moment: when something may start, and ``now``, both PostgreSQL's time
+        :param moment: when something may start (None: never), and ``now``, both
+            PostgreSQL's time
         :raises psycopg2.errors.SerializationFailure: a run has just ended
         """
+        if not (moment and idle):
+            return
         cr = self.env.cr
         second = moment.replace(microsecond=0)
         ahead = (moment - now).total_seconds()

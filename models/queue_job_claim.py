@@ -10,7 +10,7 @@ from odoo.addons.queue_job.job import PENDING
 from ..runner.acquisition import Acquisition
 from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
 from ..runner.look import IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
-from ..runner.run import RegularRunnerActive
+from ..runner.regular import RegularRunnerActive
 
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta", "date_created"}
@@ -103,13 +103,11 @@ class QueueJob(models.Model):
     @api.model
     def _wake_for_what_is_left(self, acquisition):
         """Trigger an idle runner for the job that may start next, now or later."""
-        idle = acquisition.situation.runners - acquisition.situation.busy
-        idle -= {self.env.context.get("cron_id")} if acquisition.head else set()
-        if not idle:
-            return
-        head, _channel, closed = acquisition.after()
-        moment = acquisition.now if head else acquisition.next_moment(closed)
-        if moment:
+        situation = acquisition.situation
+        idle = situation.runners - situation.busy - {self.env.context.get("cron_id")}
+        if idle:
+            head, _channel, closed = acquisition.after()
+            moment = acquisition.now if head else acquisition.next_moment(closed)
             self.env["ir.cron"]._wake_one(idle, moment, acquisition.now)
 
     @api.model

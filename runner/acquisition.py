@@ -1,7 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from datetime import timedelta
+
 from .claim import LOCK_FIRST, NEXT_READY, NOTE_ETAS
 from .decision import THROTTLED, Head, Queue, decide
+from .rescue import GRACE
 from .server_channels import InvalidChannels
 from .situation import Situation, look, look_at_holds
 
@@ -60,6 +63,20 @@ class Acquisition:
         ends = [each.detail for each in closed.values() if each.reason == THROTTLED]
         etas = [self.situation.first_eta] if self.situation.first_eta else []
         return min(ends + etas, default=None)
+
+    def next_rescue(self, examined):
+        """Return when a rescue can tell of one more running job whether it is dead.
+
+        None if there is none but those that the last rescue could tell of. The next
+        one is at least a second ahead, as rescues are.
+
+        :param examined: how many seconds ago that was
+        """
+        grace = timedelta(seconds=GRACE)
+        too_young = self.now - timedelta(seconds=examined) - grace
+        young = [moment for moment in self.situation.since if moment > too_young]
+        second = timedelta(seconds=1)
+        return max(min(young) + grace, self.now) + second if young else None
 
     @property
     def throttled(self):

@@ -24,10 +24,13 @@ IS_READY = "state = 'pending' AND (eta IS NULL OR eta = eta_reached)"
 IS_LATER = "state = 'pending' AND eta IS NOT NULL AND eta IS DISTINCT FROM eta_reached"
 IS_RUNNING = "state IN ('started', 'enqueued')"
 IS_ALIVE = "state IN ('pending', 'started', 'enqueued')"
+# Since when somebody works on it, or the regular runner means to.
+SINCE = "COALESCE(CASE state WHEN 'started' THEN date_started END, date_enqueued)"
 THIS_XID = "pg_current_xact_id()::text::float8"
 
 _HEAD = f"COALESCE(channel, '') AS channel, {PLACE}, NULL::int"
 _FIRST = f"ORDER BY COALESCE(channel, ''), {PLACE} LIMIT 1"
+_RUNNING = f"'running', COALESCE(channel, ''), NULL::int, {SINCE}, id, runner_id"
 _FIRST_ETA = f"SELECT eta FROM queue_job WHERE {IS_LATER}"
 
 # The rest of what is seen; the throttled starts and the runners are a few rows.
@@ -52,8 +55,7 @@ LOOK = f"""
          ) AS following
     )
     SELECT 'ready', head.* FROM head
-    UNION ALL SELECT 'running', COALESCE(channel, ''), NULL, NULL, id, runner_id
-                FROM queue_job WHERE {IS_RUNNING}
+    UNION ALL SELECT {_RUNNING} FROM queue_job WHERE {IS_RUNNING}
     UNION ALL (SELECT 'eta', NULL, NULL, eta, NULL, NULL
                  FROM ({_FIRST_ETA} ORDER BY eta LIMIT 1) AS first)
     {_ALWAYS}
@@ -66,7 +68,9 @@ LOOK_AGAIN = f"""
                     WHEN {IS_LATER} THEN 'eta'
                     ELSE 'running' END AS kind,
                COALESCE(channel, ''), {PRIORITY},
-               CASE WHEN {IS_LATER} THEN eta ELSE {CREATED} END, id, runner_id
+               CASE WHEN {IS_READY} THEN {CREATED}
+                    WHEN {IS_LATER} THEN eta
+                    ELSE {SINCE} END, id, runner_id
           FROM queue_job
          WHERE {IS_ALIVE}
            AND (changed_xid >= %(xmax)s::float8
@@ -84,7 +88,7 @@ LOOK_AGAIN = f"""
                       AND ({PLACE})
                           >= (known.priority, known.date_created, known.id) {_FIRST}
                ) AS found
-    UNION ALL SELECT 'running', COALESCE(channel, ''), NULL, NULL, id, runner_id
+    UNION ALL SELECT {_RUNNING}
                 FROM queue_job WHERE {IS_RUNNING} AND id = ANY(%(running)s::int[])
     UNION ALL (SELECT 'eta', NULL, NULL, eta, NULL, NULL
                  FROM ({_FIRST_ETA} AND eta >= %(first_eta)s ORDER BY eta LIMIT 1)

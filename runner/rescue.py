@@ -1,20 +1,19 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """The SQL of the rescue: jobs whose worker died, and dependents left waiting."""
 
-from .look import IS_RUNNING, THIS_XID
+from .look import IS_RUNNING, SINCE, THIS_XID
 
-# A job is alive as long as somebody holds its lock's row. The grace is for the
-# moment between the claim's commit and the lock. Under REPEATABLE READ a job
+# For the moment between the claim's commit and the lock.
+GRACE = 10  # seconds
+
+# A job is alive as long as somebody holds its lock's row. Under REPEATABLE READ a job
 # that ended since the snapshot raises a serialization failure here.
 DEAD_JOBS = f"""
     SELECT id
       FROM queue_job
      WHERE {IS_RUNNING}
-       AND COALESCE(
-               CASE state WHEN 'started' THEN date_started END,
-               date_enqueued,
-               '-infinity'
-           ) < clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '10 s'
+       AND COALESCE({SINCE}, '-infinity')
+           < clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '{GRACE} s'
        AND (
                id IN (
                    SELECT queue_job_id

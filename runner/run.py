@@ -15,6 +15,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from .budget import Budget
 from .presence import Presence
+from .regular import RegularRunnerActive, warn_of_regular_runner
 
 _logger = logging.getLogger(__name__)
 
@@ -24,12 +25,7 @@ HELD_JOB_INTERVAL = 0.5  # seconds
 
 SHORT_WAIT = 1  # seconds: a worker waits that long itself for what may start then
 
-_warned_of_regular_runner = set()  # names of databases, once per process
 _known = {}  # name of the database: the situation of this process' last claim
-
-
-class RegularRunnerActive(Exception):
-    """The regular runner of queue_job is in charge of the database."""
 
 
 class RegistryChanged(Exception):
@@ -60,7 +56,7 @@ class Run:
         try:
             reason = self._work()
         except RegularRunnerActive:
-            self._warn_of_regular_runner()
+            warn_of_regular_runner(self.env.cr.dbname)
             return
         finally:
             with suppress(InterfaceError):  # the lock goes with the connection
@@ -156,13 +152,18 @@ class Run:
         """
         if claim.held:
             return HELD_JOB_INTERVAL
-        moment = claim.next_moment(claim.closed)
+        start = claim.next_moment(claim.closed)
+        rescue = claim.next_rescue(time.monotonic() - self.rescued)
+        moment = min(filter(None, (start, rescue)), default=None)
         if moment:
             seconds = max((moment - claim.now).total_seconds(), 0)
             if seconds < SHORT_WAIT:
                 return seconds
         self.presence.leave()
-        queue._wake_for_what_is_left(claim)
+        # a job that this runner seems to have is one of a process that was killed
+        own = {self.env.context.get("cron_id")} & claim.situation.runners
+        idle = claim.situation.runners - claim.situation.busy | own
+        queue.env["ir.cron"]._wake_one(idle, moment, claim.now)
         return None
 
     def _check_signaling(self):
@@ -188,14 +189,3 @@ class Run:
             _logger.exception("Job %s is left to the rescue", job.id)
         # the pool resets the connection's session for the next one
         self.cr.close()
-
-    def _warn_of_regular_runner(self):
-        dbname = self.env.cr.dbname
-        if dbname not in _warned_of_regular_runner:
-            _warned_of_regular_runner.add(dbname)
-            _logger.warning(
-                "The regular runner of queue_job is active on database %s: the "
-                "runners in cron workers stand aside. To let them work, take "
-                "queue_job out of server_wide_modules, or give it the channels root:0.",
-                dbname,
-            )

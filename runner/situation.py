@@ -39,6 +39,7 @@ class Situation:
 
     heads: dict[str, Head] = field(default_factory=dict)  # per channel of the jobs
     running: dict[int, str] = field(default_factory=dict)  # id: channel
+    since: set = field(default_factory=set)  # when those have started
     busy: set[int] = field(default_factory=set)  # runners with a started job
     runners: set[int] = field(default_factory=set)  # the active ones
     starts: dict = field(default_factory=dict)  # per throttled channel
@@ -94,6 +95,7 @@ def _read(rows):
                 situation.heads[channel] = head
         elif kind == "running":
             situation.running[job_id] = channel
+            situation.since |= {moment} if moment else set()
             situation.busy.add(runner)
         elif kind == "eta":
             situation.first_eta = min(situation.first_eta or moment, moment)

@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import os
+import re
 import signal
 
 from .server_case import ServerCase
@@ -49,6 +50,23 @@ class TestKill(ServerCase):
         self.assertCronsFine()
         self.assertNoErrorIn(server)
 
+    def test_run_that_comes_too_early_for_the_rescue_comes_again(self):
+        self.only_runners()
+        with self.transaction() as env:
+            env.ref("queue_job.channel_root").capacity = 1
+        server = self.server(*PREFORK, "--max-cron-threads=1")
+        self.enqueue(["victim"], "sleep", 1)
+        self.wait(server, self.job_is("victim", "started"), "the job is started")
+        os.kill(self.job("victim")["worker_pid"], signal.SIGKILL)
+        # the killed run's trigger is due again, and used up by a run that finds the
+        # job too young; from then on nobody is notified but by that run
+        self.wait(server, self.has_ended_a_run(server), "a run has ended", nudge=True)
+        self.assertEqual(self.job("victim")["state"], "started")
+        self.wait(server, self.all_in("done"), "the job is done")
+        self.assertEqual(self.job("victim")["retry"], 2)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
     def test_jobs_that_kill_their_worker_fail_and_block_nobody(self):
         poison = [f"poison {number}" for number in range(5)]
         self.enqueue(poison, "die", priority=1, max_retries=3)
@@ -88,6 +106,12 @@ class TestKill(ServerCase):
         self.assertEqual(server.log_text().count("timeout after 12s"), 2)
         self.assertCronsFine()
         self.assertNoErrorIn(server, "timeout after 12s")
+
+    def has_ended_a_run(self, server):
+        """A condition: Odoo logs that a runner's run is over, once more than now."""
+        ends = re.compile(r"'Queue Job Runner' \(\d+\) (fully|partially) done")
+        before = len(ends.findall(server.log_text()))
+        return lambda: len(ends.findall(server.log_text())) > before
 
     def runner_ids(self):
         with self.transaction() as env:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID, Database
 
-from ..runner import run
+from ..runner import regular
 from .run_case import ADDON, RunCase
 
 
@@ -14,7 +14,7 @@ class TestStandingAside(RunCase):
 
     def setUp(self):
         super().setUp()
-        self.patch(run, "_warned_of_regular_runner", set())
+        self.patch(regular, "_warned", set())
         self.id = self.enqueue("record", "job")
 
     def regular_runner(self):
