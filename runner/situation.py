@@ -1,8 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """What a claim sees of the queue, and what it remembers of that for the next one.
 
-What was changed past ``changed_xid`` (see ``look.py``) is seen when the memory is
-older than ``MEMORY`` seconds.
+It remembers only a look that took ``SLOW`` seconds or longer, and goes by that for
+``MEMORY`` seconds: what was changed past ``changed_xid`` (see ``look.py``) is seen then.
 """
 
 import time
@@ -13,7 +13,8 @@ from .channels import short_names
 from .decision import Head, Queue
 from .look import HOLDS, LOOK, LOOK_AGAIN, MOST_CHANGES
 
-MEMORY = 1  # seconds
+SLOW = 0.003  # a look at what has changed takes about that
+MEMORY = 1
 
 
 class Snapshot(NamedTuple):
@@ -46,13 +47,14 @@ class Situation:
     first_eta: object = None  # of those that no claim has found passed
     snapshot: Snapshot | None = None
     seen: float = field(default_factory=time.monotonic)
+    slow: bool = False  # to look
 
     def queue(self):
         """Return a :class:`Queue` that may be changed."""
         return Queue(dict(self.heads), dict(self.running), dict(self.starts))
 
-    def is_fresh(self):
-        return bool(self.snapshot) and time.monotonic() - self.seen < MEMORY
+    def is_worth_remembering(self):
+        return self.slow and time.monotonic() - self.seen < MEMORY
 
 
 def look(cr, known=None):
@@ -61,14 +63,17 @@ def look(cr, known=None):
     :param known: an earlier one on the same database, to look only at what has
         changed since.
     """
-    if known and known.is_fresh():
+    if known and known.is_worth_remembering():
         cr.execute(LOOK_AGAIN, _memory(known), log_exceptions=False)
         situation, changes = _read(cr.fetchall())
         if changes < MOST_CHANGES:
-            situation.seen = known.seen
+            situation.seen, situation.slow = known.seen, True
             return situation
+    start = time.monotonic()
     cr.execute(LOOK, log_exceptions=False)
-    return _read(cr.fetchall())[0]
+    situation, _changes = _read(cr.fetchall())
+    situation.slow = time.monotonic() - start >= SLOW
+    return situation
 
 
 def _memory(known):

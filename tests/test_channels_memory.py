@@ -30,7 +30,7 @@ class TestChannelsMemory(RunCase):
     def setUp(self):
         super().setUp()
         self.enterContext(patch.dict(os.environ, {VARIABLE: REGULAR_RUNNER_OFF}))
-        self.enterContext(patch.object(situation, "MEMORY", math.inf))
+        self.enterContext(patch.multiple(situation, MEMORY=math.inf, SLOW=0))
         self.enterContext(mute_logger(f"{ADDON}.models.queue_job_rescue"))
 
     def test_claims_with_and_without_memory_are_the_same(self):
@@ -125,4 +125,5 @@ class TestChannelsMemory(RunCase):
 def seen(acquisition):
     """Return what was seen, without what is of the moment of the look."""
     values = asdict(acquisition.situation)
-    return {name: values[name] for name in values if name not in ("snapshot", "seen")}
+    of_the_look = ("snapshot", "seen", "slow")
+    return {name: values[name] for name in values if name not in of_the_look}

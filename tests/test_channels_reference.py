@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from odoo.tests.common import TransactionCase
 
+from ..runner import situation
 from ..runner.acquisition import Acquisition
 from ..runner.channels import Limits
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
@@ -31,6 +32,7 @@ class TestChannelsReference(TransactionCase):
     def setUpClass(cls):
         super().setUpClass()
         clear(cls.env.cr)
+        cls.enterClassContext(patch.object(situation, "SLOW", 0))
 
     def test_claims_are_those_of_the_reference(self):
         for seed in seeds():
