@@ -25,6 +25,7 @@ IS_LATER = "state = 'pending' AND eta IS NOT NULL AND eta IS DISTINCT FROM eta_r
 IS_RUNNING = "state IN ('started', 'enqueued')"
 IS_ALIVE = "state IN ('pending', 'started', 'enqueued')"
 THIS_XID = "pg_current_xact_id()::text::float8"
+GET_XID = f"SELECT {THIS_XID}"
 
 _HEAD = f"COALESCE(channel, '') AS channel, {PLACE}, NULL::int"
 _FIRST = f"ORDER BY COALESCE(channel, ''), {PLACE} LIMIT 1"
