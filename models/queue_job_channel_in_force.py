@@ -89,8 +89,9 @@ class QueueJobChannel(models.Model):
             _source, channels = server_channels()
         except InvalidChannels:
             return Channels({})
-        # one that has no name yet would be taken for the root
-        named = (self.search([]) + self).filtered("complete_name")
+        # all channels, which are few; one without a name would be taken for the root
+        known = self.search([])  # pylint: disable=no-search-all
+        named = (known + self).filtered("complete_name")
         return channels or Channels(
             {channel.complete_name: channel._own_limits() for channel in named}
         )
