@@ -4,9 +4,9 @@
 def uninstall_hook(env):
     """Delete every cron that calls what is about to go, and the addon's settings.
 
-    Odoo knows the first runner by its XML id; duplicates have none, and a cron's server
-    action outlives it. Active or not, and flagged or not: without the method such a cron
-    would fail at each of its calls.
+    Odoo knows the first runner by its XML id; duplicates have none, and a cron's
+    server action outlives it. Active or not, and flagged or not: without the method
+    such a cron would fail each time it is called.
     """
     crons = env["ir.cron"].with_context(active_test=False)
     runners = crons.search(
