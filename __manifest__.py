@@ -17,5 +17,6 @@
         "views/ir_cron_views.xml",
         "views/queue_job_channel_views.xml",
     ],
+    "uninstall_hook": "uninstall_hook",
     "cloc_exclude": ["dev/**/*", "setup/**/*"],
 }

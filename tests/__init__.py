@@ -16,6 +16,8 @@ from . import test_dependents
 from . import test_doctests
 from . import test_environment
 from . import test_fresh_environment
+from . import test_from_oca
+from . import test_from_regular_runner
 from . import test_frozen_workers
 from . import test_installation
 from . import test_kill
@@ -24,6 +26,7 @@ from . import test_limits
 from . import test_merge
 from . import test_lost_wake_up
 from . import test_misbehaving_jobs
+from . import test_neutralize
 from . import test_on_time
 from . import test_postgres
 from . import test_process
@@ -42,5 +45,7 @@ from . import test_standing_aside
 from . import test_statements
 from . import test_stop
 from . import test_timer
+from . import test_to_oca
 from . import test_triggers
+from . import test_uninstall
 from . import test_wake_up

@@ -1,29 +1,20 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import os
 import re
 import tempfile
-import threading
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
-from odoo.sql_db import close_db, db_connect
-from odoo.tests.common import BaseCase, get_db_name, tagged
-from odoo.tools import SQL, config
+from odoo.tests.common import BaseCase, tagged
+from odoo.tools import config
 
 from ..runner import timer
-from .leaks import assert_nothing_left
+from .own_database import OwnDatabase
 from .server import OdooServer, wait_until
 
-TEMPLATE = "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE"
-END_SESSIONS = """
-    SELECT pg_terminate_backend(pid)
-      FROM pg_stat_activity
-     WHERE datname = %s AND usename = current_user
-"""
 PATIENCE = 120  # seconds until a test gives up waiting
 LOGGED_ERROR = re.compile(r"\S+ \S+ \d+ (?:ERROR|CRITICAL) ")
 JOB_FIELDS = (
@@ -38,54 +29,32 @@ JOB_FIELDS = (
 
 
 @tagged("-standard", "-at_install", "post_install", "queue_job_server")
-class ServerCase(BaseCase):
+class ServerCase(OwnDatabase, BaseCase):
     """A database of its own, worked on by real Odoo servers and by the test.
 
-    It is a copy of the template that ``./dev/test`` makes: the addon and the
-    demo addon, whose ledger tells what jobs did.
+    It has the addon and the demo addon, whose ledger tells what jobs did.
     """
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if TEMPLATE not in os.environ:
-            raise AssertionError(f"{TEMPLATE} is not set: run ./dev/test")
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
 
     def setUp(self):
         super().setUp()
-        self.make_database()
-        # the registry shall not take itself for one that is under test
+        self.load_registry()
+        self.addCleanup(self.cancel_timer)
+
+    def load_registry(self):
+        # it shall not take itself for one that is under test
         with patch.dict(config.options, test_enable=False):
             self.registry = Registry(self.database)
-        self.addCleanup(self.cancel_timer)
 
     def cancel_timer(self):
         """Do what the end of the process would do."""
         if self.database in timer._timers:
             _moment, thread = timer._timers.pop(self.database)
             thread.cancel()
-
-    def make_database(self):
-        self.database = f"{get_db_name()}-{self._testMethodName}"[:63]
-        self.drop_database()
-        self.addCleanup(self.drop_database)
-        self.addCleanup(assert_nothing_left, self.database, threading.enumerate())
-        self.on_cluster("CREATE DATABASE %s TEMPLATE %s", os.environ[TEMPLATE])
-
-    def on_cluster(self, statement, *names):
-        names = [SQL.identifier(name) for name in (self.database, *names)]
-        with closing(db_connect("postgres").cursor()) as cr:
-            cr._cnx.autocommit = True
-            cr.execute(SQL(statement, *names))
-
-    def drop_database(self):
-        Registry.delete(self.database)
-        close_db(self.database)
-        # WITH (FORCE) would fail on an autovacuum, which DROP DATABASE itself ends
-        with closing(db_connect("postgres").cursor()) as cr:
-            cr.execute(END_SESSIONS, [self.database])
-        self.on_cluster("DROP DATABASE IF EXISTS %s")
 
     @contextmanager
     def transaction(self):

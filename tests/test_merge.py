@@ -1,59 +1,25 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-import re
-import subprocess
 from contextlib import closing
-from unittest.mock import patch
 
-from odoo.modules.registry import Registry
-from odoo.tools import config
-
+from .odoo_command import OdooCommand
 from .run_case import RunCase
 
 OURS = "queue_job_cron_jobrunner"
 THEIRS = "queue_job_channel_limits"
-COMPLAINT = re.compile(r"^\S+ \S+ \d+ (?:WARNING|ERROR|CRITICAL) .*", re.MULTILINE)
 LIMITS = """
     SELECT capacity, sequential, throttle, paused, capacity_default, sequential_default
       FROM queue_job_channel
      WHERE complete_name IN ('root', 'root.a', 'root.b')
   ORDER BY complete_name
 """
-UNINSTALL = """
-modules = env["ir.module.module"]
-modules.search([("name", "=", "{module}")]).button_immediate_uninstall()
-"""
 
 
-class TestMerge(RunCase):
+class TestMerge(OdooCommand, RunCase):
     """A later queue_job that has the limits itself takes them over as they are.
 
     Another addon stands for it, whose class is between queue_job's and ours.
     """
-
-    def odoo(self, *arguments, script=""):
-        """Let Odoo's command line do something to the database, without complaints."""
-        command = ["odoo", *arguments, "--database", self.database, "--no-http"]
-        done = subprocess.run(
-            command, input=script, capture_output=True, text=True, check=False
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(" INFO ", done.stderr)
-        self.assertEqual(COMPLAINT.findall(done.stderr), [])
-        self.assertNotIn("Traceback", done.stderr + done.stdout)
-        Registry.delete(self.database)
-
-    def install(self, module):
-        self.odoo("--max-cron-threads=0", "--stop-after-init", "--init", module)
-        self.load_registry()
-
-    def uninstall(self, module):
-        self.odoo("shell", script=UNINSTALL.format(module=module))
-        self.load_registry()
-
-    def load_registry(self):
-        with patch.dict(config.options, test_enable=False):
-            self.registry = Registry(self.database)
 
     def set_limits(self):
         """Give channels limits of all kinds; return the rows."""
@@ -97,8 +63,7 @@ class TestMerge(RunCase):
 
     def test_limits_stay_when_this_addon_is_updated(self):
         limits = self.set_limits()
-        self.odoo("--max-cron-threads=0", "--stop-after-init", "--update", OURS)
-        self.load_registry()
+        self.update(OURS)
         self.assertEqual(self.query(LIMITS), limits)
 
     def test_limits_stay_when_the_fields_come_from_elsewhere_too(self):
@@ -122,7 +87,7 @@ class TestMerge(RunCase):
         self.assertNotIn("capacity", self.registry["queue.job.channel"]._fields)
         self.install(THEIRS)
         limits = self.set_limits()
-        self.install(f"{OURS},{OURS}_demo")
+        self.install(OURS, f"{OURS}_demo")
         self.assertTheirClassIsBetweenTheOthers()
         self.assertEqual(self.query(LIMITS), limits)
         self.assertEffective(3, 1)

@@ -97,8 +97,10 @@ class Environment:
         It is dropped at the end, and so is every one whose name begins with its name.
         From here on `variables` and `template` tell what it was copied from.
         """
-        self.template = Templates(self).addon()
+        templates = Templates(self)
+        self.template = templates.addon()
         self.variables["QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE"] = self.template
+        self.variables["QUEUE_JOB_CRON_JOBRUNNER_BASE"] = templates.base()
         with self.databases.name(label) as name:
             self.databases.copy(self.template, name)
             yield name

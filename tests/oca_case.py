@@ -1,0 +1,33 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from pathlib import Path
+
+from odoo.modules.module import get_module_path
+from odoo.tools import config
+
+from .command_case import DEMO
+from .odoo_command import ALONE, OdooCommand
+from .server_case import ServerCase
+
+OURS = "queue_job_cron_jobrunner"
+
+
+class OcaCase(OdooCommand, ServerCase):
+    """Odoo with an addon in the place of ours that stands for OCA's.
+
+    It is in the checkout, in dev/.oca, and on no addons path but this one.
+    """
+
+    def oca(self, *arguments, script=""):
+        """Call Odoo's command line as ``odoo()`` does, with OCA's addon."""
+        standing_in = Path(get_module_path(DEMO)).resolve().parents[1] / ".oca"
+        paths = (
+            standing_in if Path(path, OURS).exists() else path
+            for path in config["addons_path"]
+        )
+        path = ",".join(map(str, paths))
+        self.odoo(*arguments, f"--addons-path={path}", "--no-http", script=script)
+
+    def load_oca(self, option, *modules):
+        """Install or update modules with OCA's addon, by ``--init`` or ``--update``."""
+        self.oca(*ALONE, option, ",".join(modules))

@@ -1,0 +1,46 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from collections import Counter
+from contextlib import closing
+
+from odoo.sql_db import db_connect
+
+from .oca_case import OURS
+from .odoo_command import OdooCommand
+from .own_database import BASE
+from .regular_server import RegularServer
+from .schema import RECORDS, SCHEMA, read
+from .server_case import ServerCase
+
+
+class TestUninstall(OdooCommand, RegularServer, ServerCase):
+    template = BASE
+
+    def traces(self):
+        with closing(db_connect(self.database).cursor()) as cr:
+            return Counter(read(cr, SCHEMA + RECORDS))
+
+    def test_nothing_is_left_and_pending_jobs_run_under_the_regular_runner(self):
+        before = self.traces()
+        self.install(OURS)
+        self.use()
+        self.assertTrue(self.traces() - before)
+        self.uninstall(OURS)
+        after = self.traces()
+        self.assertEqual((after - before, before - after), (Counter(), Counter()))
+        self.assertEqual(self.states(), {"pending": 3})
+        server = self.regular_server()
+        self.wait(server, self.all_in("done"), "the regular runner does the jobs")
+
+    def use(self):
+        """Leave what a site that uses the addon leaves."""
+        with self.transaction() as env:
+            runner = env.ref("queue_job_cron_jobrunner.queue_job_cron")
+            runner.copy()
+            runner.copy({"active": False})
+            runner.copy({"queue_job_runner": False})
+            env.ref("queue_job.channel_root").write({"capacity": 2, "throttle": 1})
+            settings = env["ir.config_parameter"]
+            settings.set_param("queue_job_cron_jobrunner.of_a_user", "1")
+            for _number in range(3):
+                env["queue.job"].with_delay()._test_job()
