@@ -1,4 +1,5 @@
 from . import ir_cron
+from . import ir_cron_switch
 from . import ir_cron_wake_up
 from . import queue_job
 from . import queue_job_channel
@@ -8,3 +9,6 @@ from . import queue_job_claim
 from . import queue_job_outcome
 from . import queue_job_process
 from . import queue_job_rescue
+from . import queue_job_runner
+from . import queue_job_runner_buttons
+from . import queue_job_runner_wish

@@ -36,6 +36,11 @@ from . import test_rescue
 from . import test_rescue_races
 from . import test_retry
 from . import test_runner
+from . import test_runner_rights
+from . import test_runner_rpc
+from . import test_runner_screen
+from . import test_runner_switch
+from . import test_runner_tour
 from . import test_sequential
 from . import test_server
 from . import test_server_channels
