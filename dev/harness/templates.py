@@ -8,7 +8,7 @@ from .process import run
 from .report import step
 
 BASE = "base,web,mail,queue_job"
-ADDONS = "queue_job_cron_jobrunner,queue_job_cron_jobrunner_demo"
+DEMO = f"{cache.NAME}_demo"
 NOT_INSTALLED = {"tests", "readme", "i18n", "README.rst", "LICENSE"}
 KEPT = 3
 
@@ -32,13 +32,14 @@ class Templates:
         """The name of the template with the addon and the demo addon installed."""
         with cache.setup_lock():
             base = self.base()
-            checkout = _digest(bytes(self.env.checkout))[:6]
-            family = f"qjcj_addon_{checkout}_"
+            home = _digest(bytes(self.env.home))[:6]
+            family = f"qjcj_addon_{home}_"
             name = family + _digest(base.encode(), *self._addon_contents())[:10]
             if not self.databases.exists(name) or complaints(name):
                 self.databases.drop([name])
+                addons = [cache.NAME, *([DEMO] if self.env.demo else [])]
                 with step("Installing the addon"):
-                    self._make(name, ADDONS, base)
+                    self._make(name, ",".join(addons), base)
                 self.databases.keep_newest(KEPT, family, besides=name)
             return name
 
@@ -71,7 +72,7 @@ class Templates:
         parts = [
             part for part in self.env.addon.iterdir() if part.name not in NOT_INSTALLED
         ]
-        for part in sorted([*parts, self.env.checkout / "dev" / ".addons"]):
+        for part in sorted([*parts, *filter(None, [self.env.demo])]):
             for path in sorted([part, *part.rglob("*")]):
                 if path.is_file() and path.parent.name != "__pycache__":
                     yield bytes(path.relative_to(part.parent))

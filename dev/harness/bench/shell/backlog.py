@@ -1,5 +1,7 @@
 """Tables of jobs, made by SQL: a small one, and one after years of work."""
 
+from contextlib import contextmanager
+
 CHANNELS = 50
 FULL = "root.full"
 
@@ -7,10 +9,16 @@ FULL = "root.full"
 PREPARE = """
     ALTER TABLE queue_job DISABLE TRIGGER USER;
     DELETE FROM queue_job;
-    INSERT INTO queue_job_channel (name, complete_name, parent_id, removal_interval,
-                                   capacity)
-         SELECT 'full', 'root.full', id, 30, 1
+    INSERT INTO queue_job_channel (name, complete_name, parent_id, removal_interval)
+         SELECT 'full', 'root.full', id, 30
            FROM queue_job_channel WHERE name = 'root'
+"""
+FILL = "UPDATE queue_job_channel SET capacity = 1 WHERE name = 'full'"
+INDEXES = """
+    SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+      FROM pg_index
+     WHERE indrelid = 'queue_job'::regclass
+       AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 """
 INSERT = """
     INSERT INTO queue_job (
@@ -33,23 +41,30 @@ class Backlog:
     """Fills a database.
 
     :param cursor: of a connection that commits each statement
+    :param limits: whether channels have limits
+    :param part: how much of the tables to make
     """
 
-    def __init__(self, cursor):
+    def __init__(self, cursor, limits, part=1):
         self.cursor = cursor
+        self.limits = limits
+        self.part = part
 
     def small(self):
         self.cursor.execute(PREPARE)
+        if self.limits:
+            self.cursor.execute(FILL)
         self.add(1_000, "pending")
         self.add(1, "started", FULL)
         self.cursor.execute("VACUUM ANALYZE queue_job")
 
     def large(self):
         self.small()
-        self.add(1_000_000, "done")
-        self.add(200_000, "pending", FULL, priority=1)
-        self.add(200_000, "pending", eta=24 * 60 * 60)
-        self.add(20_000, "pending", eta=-60)
+        with self._without_indexes():
+            self.add(1_000_000, "done")
+            self.add(200_000, "pending", FULL, priority=1)
+            self.add(200_000, "pending", eta=24 * 60 * 60)
+            self.add(20_000, "pending", eta=-60)
         self.cursor.execute("VACUUM ANALYZE queue_job")
 
     def add(self, count, state, channel=None, priority=10, eta=None):
@@ -58,4 +73,17 @@ class Backlog:
         :param eta: seconds from now
         """
         values = {"state": state, "channel": channel, "priority": priority, "eta": eta}
-        self.cursor.execute(INSERT, {**values, "count": count, "channels": CHANNELS})
+        count = max(round(count * self.part), 1)
+        values |= {"count": count, "channels": CHANNELS}
+        self.cursor.execute(INSERT, values)
+
+    @contextmanager
+    def _without_indexes(self):
+        """They are made anew at the end: filling them row by row takes minutes."""
+        self.cursor.execute(INDEXES)
+        indexes = self.cursor.fetchall()
+        for name, _definition in indexes:
+            self.cursor.execute(f"DROP INDEX {name}")
+        yield
+        for _name, definition in indexes:
+            self.cursor.execute(definition)

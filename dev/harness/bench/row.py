@@ -1,0 +1,33 @@
+"""A line of the result: one figure for each system."""
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    key: str  # what goals call it
+    section: str
+    label: str
+    unit: str
+    values: dict[str, float | None]  # by the name of the system
+    more_is_better: bool = False
+    drawn: bool = False  # in the plot
+    samples: dict[str, list] = field(default_factory=dict)  # what they are made from
+    notes: list[str] = field(default_factory=list)
+
+    def ratio(self, system, base):
+        """Return one system's figure divided by another's, None if one is missing."""
+        value, other = self.values.get(system), self.values.get(base)
+        return value / other if value is not None and other else None
+
+
+def percentile(samples, share):
+    """Return the sample that so great a share of them does not exceed.
+
+    Those that are None rank last: of what never came. None if there are no samples.
+    """
+    ranked = sorted(samples, key=lambda sample: (sample is None, sample))
+    if not ranked:
+        return None
+    return ranked[math.ceil(share * len(ranked)) - 1]
