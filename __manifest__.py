@@ -16,6 +16,7 @@
         "security/ir.model.access.csv",
         "views/ir_cron_views.xml",
         "views/queue_job_channel_views.xml",
+        "views/queue_job_views.xml",
     ],
     "cloc_exclude": ["dev/**/*", "setup/**/*"],
 }
