@@ -1,4 +1,5 @@
 from . import ir_cron
+from . import ir_cron_switch
 from . import ir_cron_wake_up
 from . import queue_job
 from . import queue_job_channel
@@ -10,6 +11,9 @@ from . import queue_job_figures
 from . import queue_job_outcome
 from . import queue_job_process
 from . import queue_job_rescue
+from . import queue_job_runner
+from . import queue_job_runner_buttons
+from . import queue_job_runner_wish
 from . import queue_job_times
 from . import queue_job_wait
 from . import queue_job_why

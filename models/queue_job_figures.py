@@ -66,10 +66,12 @@ class QueueJob(models.Model):
         return max((age for name, age in ages.items() if is_open(name)), default=None)
 
     def _runner_figures(self):
-        runners = self.env["ir.cron"]._queue_job_runners()
-        states = runners.mapped("queue_job_runner_state")
+        runners = self.env["queue.job.runner"].with_context(active_test=False)
+        runners.invalidate_model()
+        runners = runners.search_fetch([], ["active", "state"])
+        states = runners.mapped("state")
         return {
-            "active": len(states),
+            "active": len(runners.filtered("active")),
             "working": states.count("working"),
             "standing_aside": states.count("standing_aside"),
         }

@@ -1,10 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""When a job failed and how long it waited: measures beside the execution time."""
+"""How long jobs wait, and the indexes of the screens."""
 
 from odoo import fields, models
 from odoo.tools.sql import column_exists
-
-from odoo.addons.queue_job.job import FAILED
 
 from ..runner.counts import CHANNEL, IS_PENDING, WAITS_SINCE
 
@@ -30,7 +28,6 @@ class QueueJob(models.Model):
         help="Seconds from the creation of the job, or from its eta if that is later, "
         "to its start. Average when grouped.",
     )
-    date_failed = fields.Datetime(readonly=True, copy=False)
 
     # with the channel as a column too: PostgreSQL reads no table to count expressions
     _pending_idx = models.Index(
@@ -48,8 +45,3 @@ class QueueJob(models.Model):
         if not column_exists(self.env.cr, self._table, "wait_time"):
             self.env.cr.execute(ADD_WAIT_TIME)
         return super()._auto_init()
-
-    def write(self, vals):
-        if vals.get("state") == FAILED:
-            vals = {"date_failed": fields.Datetime.now(), **vals}
-        return super().write(vals)

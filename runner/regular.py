@@ -7,6 +7,11 @@ state. It holds an advisory lock for as long as it lives.
 
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
+
+class RegularRunnerActive(Exception):
+    """The regular runner of queue_job is in charge of the database."""
+
+
 # True if it is away, and it can't begin before this transaction ends.
 IS_AWAY = f"SELECT pg_try_advisory_xact_lock_shared({PG_ADVISORY_LOCK_ID})"
 
