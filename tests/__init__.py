@@ -16,6 +16,7 @@ from . import test_chaos
 from . import test_claim
 from . import test_dependents
 from . import test_doctests
+from . import test_enqueueing
 from . import test_environment
 from . import test_figures
 from . import test_fresh_environment
