@@ -16,6 +16,11 @@
         "security/ir.model.access.csv",
         "views/ir_cron_views.xml",
         "views/queue_job_channel_views.xml",
+        "views/queue_job_runner_views.xml",
+        "views/queue_job_views.xml",
     ],
+    "assets": {
+        "web.assets_tests": ["queue_job_cron_jobrunner/static/tests/tours/*.js"],
+    },
     "cloc_exclude": ["dev/**/*", "setup/**/*"],
 }

@@ -2,9 +2,7 @@
 
 from odoo import api, fields, models
 
-from odoo.addons.queue_job.job import STARTED
-
-from ..runner.regular import IS_ACTIVE
+from .queue_job_runner import STATES
 
 
 class IrCron(models.Model):
@@ -16,31 +14,19 @@ class IrCron(models.Model):
     )
 
     queue_job_runner_state = fields.Selection(
-        [
-            ("off", "Off"),
-            ("standing_aside", "Standing aside for the regular runner"),
-            ("working", "Working on a job"),
-            ("idle", "Idle"),
-        ],
+        STATES,
         string="Runner State",
         compute="_compute_queue_job_runner_state",
     )
 
     @api.depends("queue_job_runner", "active")
     def _compute_queue_job_runner_state(self):
-        jobs = self.env["queue.job"].sudo()
-        jobs = jobs.search([("runner_id", "in", self.ids), ("state", "=", STARTED)])
-        self.env.cr.execute(IS_ACTIVE)
-        aside = self.env.cr.fetchone()[0]
+        runners = self.env["queue.job.runner"].sudo().with_context(active_test=False)
+        runners.invalidate_model()
+        runners = runners.search_fetch([("id", "in", self.ids)], ["state"])
+        states = {runner.id: runner.state for runner in runners}
         for cron in self:
-            if not cron.queue_job_runner:
-                cron.queue_job_runner_state = False
-            elif cron in jobs.runner_id:
-                cron.queue_job_runner_state = "working"
-            elif not cron.active:
-                cron.queue_job_runner_state = "off"
-            else:
-                cron.queue_job_runner_state = "standing_aside" if aside else "idle"
+            cron.queue_job_runner_state = states.get(cron.id, False)
 
     @api.model
     def _queue_job_runners(self):

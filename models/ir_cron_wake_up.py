@@ -13,6 +13,7 @@ from functools import partial
 from odoo import SUPERUSER_ID, api, fields, models
 
 from ..runner.presence import PRESENT
+from ..runner.switch import IS_RUNNER
 from ..runner.timer import arm
 
 _logger = logging.getLogger(__name__)
@@ -23,8 +24,7 @@ TRIGGER = f"{__name__}.trigger"
 PICK = f"""
     SELECT id
       FROM ir_cron
-     WHERE queue_job_runner
-       AND active
+     WHERE {IS_RUNNER}
      ORDER BY id IN ({PRESENT}),
               EXISTS (
                   SELECT
@@ -38,11 +38,10 @@ PICK = f"""
 
 # In case the process of the runner that was picked hangs: another one looks some time
 # later, unless it does so anyway. A trigger that is due now is about to be gone.
-DEPUTY = """
+DEPUTY = f"""
     SELECT id
       FROM ir_cron
-     WHERE queue_job_runner
-       AND active
+     WHERE {IS_RUNNER}
        AND id <> %s
        AND NOT EXISTS (
            SELECT
@@ -54,9 +53,11 @@ DEPUTY = """
 """
 DEPUTY_AFTER = timedelta(seconds=10)
 
-# After the commit: is the runner that was picked at work?
+# After the commit: is the runner that was picked at work, or is it to be off?
 LOOK_AFTER = f"""
-    SELECT call_at - clock_timestamp() AT TIME ZONE 'UTC', cron_id IN ({PRESENT})
+    SELECT call_at - clock_timestamp() AT TIME ZONE 'UTC',
+           cron_id IN ({PRESENT}),
+           cron_id NOT IN (SELECT id FROM ir_cron WHERE {IS_RUNNER})
       FROM ir_cron_trigger
      WHERE id = %s
 """
@@ -65,8 +66,7 @@ LOOK_AFTER = f"""
 PICK_ANOTHER = f"""
     SELECT id
       FROM ir_cron
-     WHERE queue_job_runner
-       AND active
+     WHERE {IS_RUNNER}
        AND id NOT IN (
            SELECT runner_id
              FROM queue_job
@@ -167,17 +167,17 @@ def _look_after(registry, data):
     """After the commit: what was enqueued finds a runner, on time.
 
     The runner that was picked may have got a job meanwhile, from another transaction
-    that has picked the same one: it will not look before that is done. One without a
-    job is woken then. Its claim comes after this commit, and so does that of each
-    runner that has a job now.
+    that has picked the same one: it will not look before that is done. Or it has been
+    switched off. One without a job is woken then. Its claim comes after this commit,
+    and so does that of each runner that has a job now.
     """
     try:
         with registry.cursor() as cr:
             cr.execute(LOOK_AFTER, [data[TRIGGER]])
-            ahead, is_present = cr.fetchone() or (None, False)
-            if ahead and ahead.total_seconds() > 0:
+            ahead, is_present, is_off = cr.fetchone() or (timedelta(), False, False)
+            if ahead > timedelta() and not is_off:
                 arm(cr.dbname, ahead.total_seconds())
-            elif is_present:
+            elif is_present or is_off:
                 api.Environment(cr, SUPERUSER_ID, {})["ir.cron"]._wake_another()
     except Exception:
         _logger.warning("What was enqueued may start late", exc_info=True)

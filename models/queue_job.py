@@ -1,8 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.http import request
 
-from odoo.addons.queue_job.job import PENDING
+from odoo.addons.queue_job.job import FAILED, PENDING
 
 from ..runner.run import Run
 
@@ -14,9 +16,19 @@ class QueueJob(models.Model):
         "ir.cron",
         readonly=True,
         copy=False,
-        index="btree_not_null",
         ondelete="set null",
         help="The runner that has started the job.",
+    )
+    # to search with: who has no right on scheduled actions can't search by runner_id
+    runner_name = fields.Char(string="Runner Name", related="runner_id.cron_name")
+    date_failed = fields.Datetime(readonly=True, copy=False)
+
+    _runner_idx = models.Index(
+        "(runner_id, date_created DESC, date_done DESC) WHERE runner_id IS NOT NULL"
+    )
+    _ended_idx = models.Index(
+        "(runner_id, state, (COALESCE(date_failed, date_done)))"
+        " WHERE state IN ('done', 'failed')"
     )
 
     @api.model_create_multi
@@ -29,6 +41,9 @@ class QueueJob(models.Model):
     def write(self, vals):
         if vals.get("state") == PENDING:
             vals = {"runner_id": False, **vals}
+        if "state" in vals:
+            failed = vals["state"] == FAILED
+            vals = {"date_failed": failed and fields.Datetime.now(), **vals}
         result = super().write(vals)
         if "state" in vals or "eta" in vals:
             self._ensure_cron_trigger()
@@ -67,8 +82,13 @@ class QueueJob(models.Model):
         :param commit: claim, perform and finish each job in transactions of its
             own, for as long as the process has time (see :class:`Run`). Without
             it everything happens in the caller's transaction, as tests want it.
+        :raises AccessError: who may write jobs may run the server action of a runner
+            by RPC, as Odoo sees it: only administrators, and cron workers.
         """
         if commit:
+            is_admin = self.env.su or self.env.user.has_group("base.group_system")
+            if request and not is_admin:
+                raise AccessError(self.env._("Runners run in cron workers."))
             Run(self.env).work()
             return
         while job := self._acquire_one_job():

@@ -11,6 +11,7 @@ from ..runner.acquisition import Acquisition
 from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
 from ..runner.look import IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
 from ..runner.regular import RegularRunnerActive
+from ..runner.switch import SwitchedOff
 
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta", "date_created"}
@@ -81,14 +82,17 @@ class QueueJob(models.Model):
             killed runs would be taken for timeouts without any.
         :param known: the situation of this process' last claim.
         :return: the :class:`Acquisition`.
-        :raises RegularRunnerActive: no job may be had now.
+        :raises RegularRunnerActive, SwitchedOff: no job may be had now.
         :raises psycopg2.Error: a conflict; roll back and try again.
         """
         cr = self.env.cr
-        cr.execute(BEGIN_CLAIM, log_exceptions=False)
-        away, now, limits = cr.fetchone()
+        runner = {"runner": self.env.context.get("cron_id")}
+        cr.execute(BEGIN_CLAIM, runner, log_exceptions=False)
+        away, now, limits, off = cr.fetchone()
         if not away:
             raise RegularRunnerActive
+        if off:
+            raise SwitchedOff
         acquisition = Acquisition(self.env, self._start, now, limits, known)
         if not acquisition.head:
             return acquisition

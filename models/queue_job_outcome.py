@@ -29,6 +29,7 @@ _logger = logging.getLogger(__name__)
 STORE_FAILURE = """
     UPDATE queue_job
        SET state = 'failed',
+           date_failed = now() AT TIME ZONE 'UTC',
            exc_name = %(exc_name)s,
            exc_message = %(exc_message)s,
            exc_info = %(exc_info)s

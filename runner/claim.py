@@ -10,6 +10,7 @@ committed, and two claims never meet.
 
 from .look import IS_LATER, IS_READY, PLACE, THIS_XID
 from .regular import IS_AWAY
+from .switch import IS_SWITCHED_OFF
 
 # What is stored, and only that: a few rows.
 LIMITS = """
@@ -33,13 +34,13 @@ NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
 # A claim that a power cut takes back leaves the job pending: nothing is lost by
 # not waiting for the disk. The answer is false while the regular runner is active,
 # and it has the time of all decisions, since hosts' clocks differ and now() is as old
-# as the wait for the lock, and the limits.
+# as the wait for the lock, the limits, and whether the runner has been switched off.
 BEGIN_CLAIM = f"""
     SET LOCAL lock_timeout = '5s';
     SET LOCAL idle_in_transaction_session_timeout = '5s';
     SET LOCAL synchronous_commit = off;
     LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE;
-    {IS_AWAY}, {NOW}, ({LIMITS})
+    {IS_AWAY}, {NOW}, ({LIMITS}), {IS_SWITCHED_OFF}
 """
 
 # Etas that have passed since the last claim. In batches: of a flood of them the

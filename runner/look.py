@@ -13,6 +13,8 @@ entries of all the jobs that were done since, and each claim would walk over the
 Claims set it by SQL, PostgreSQL for a new job, the ORM on write.
 """
 
+from .switch import IS_RUNNER
+
 MOST_CHANGES = 1000  # above, it is cheaper to look anew
 
 # An empty value comes last. As it is, it would compare with nothing.
@@ -34,11 +36,11 @@ _RUNNING = f"'running', COALESCE(channel, ''), NULL::int, {SINCE}, id, runner_id
 _FIRST_ETA = f"SELECT eta FROM queue_job WHERE {IS_LATER}"
 
 # The rest of what is seen; the throttled starts and the runners are a few rows.
-_ALWAYS = """
+_ALWAYS = f"""
     UNION ALL SELECT 'start', name, NULL, date_started, NULL, NULL
                 FROM queue_job_channel_start
     UNION ALL SELECT 'runner', NULL, NULL, NULL, id, NULL
-                FROM ir_cron WHERE queue_job_runner AND active
+                FROM ir_cron WHERE {IS_RUNNER}
     UNION ALL SELECT 'snapshot', pg_current_snapshot()::text, NULL, NULL, NULL, NULL
 """
 
@@ -109,6 +111,7 @@ HOLDS = f"""
       LEFT JOIN LATERAL (
           SELECT eta, {PLACE} FROM queue_job
            WHERE {IS_LATER} AND COALESCE(channel, '') = name.short
+             AND eta > %(after)s
            ORDER BY eta, {PLACE} LIMIT 1
       ) AS later ON TRUE
 """

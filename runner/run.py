@@ -16,13 +16,13 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from .budget import Budget
 from .presence import Presence
 from .regular import RegularRunnerActive, warn_of_regular_runner
+from .switch import SwitchedOff
 
 _logger = logging.getLogger(__name__)
 
 CLAIM_TRIES = 5  # each may wait for the lock for 5 s
 RESCUE_INTERVAL = 2  # seconds
 HELD_JOB_INTERVAL = 0.5  # seconds
-
 SHORT_WAIT = 1  # seconds: a worker waits that long itself for what may start then
 
 _known = {}  # name of the database: the situation of this process' last claim
@@ -77,6 +77,8 @@ class Run:
             self._rescue()
             try:
                 job, wait = self._claim()
+            except SwitchedOff:
+                return None
             except RegistryChanged:
                 return "the registry has changed"
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
@@ -117,7 +119,7 @@ class Run:
         That is in seconds, and None if the run is to end: it is absent then, and an
         idle runner is triggered for when something may start.
 
-        :raises RegistryChanged, RegularRunnerActive: why there is no job.
+        :raises RegistryChanged, RegularRunnerActive, SwitchedOff: why there is no job.
         :raises psycopg2.Error: other claims were in the way every time.
         """
         for attempt in range(1, CLAIM_TRIES + 1):

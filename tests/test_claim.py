@@ -6,8 +6,6 @@ from threading import Barrier
 
 import psycopg2
 
-from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
-
 from ..runner.claim import BEGIN_CLAIM
 from ..runner.run import CLAIM_TRIES
 from .run_case import PATIENCE, RUNNER, RunCase
@@ -137,7 +135,8 @@ class TestClaim(RunCase):
 
     def test_process_frozen_in_its_claim_does_not_stop_the_others(self):
         job = self.enqueue("record", "job")
-        frozen = self.hold(BEGIN_CLAIM, PG_ADVISORY_LOCK_ID)
+        frozen = self.cursor()
+        frozen.execute(BEGIN_CLAIM, {"runner": None})
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
         with self.assertRaises(psycopg2.Error):
