@@ -4,17 +4,20 @@
 import os
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from odoo.addons.queue_job.job import PENDING
 
 from ..runner.acquisition import Acquisition
 from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
-from ..runner.look import IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
+from ..runner.look import GET_XID, IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
 from ..runner.regular import RegularRunnerActive
 from ..runner.switch import SwitchedOff
 
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta", "date_created"}
+
+DEFAULT_XID = f"ALTER TABLE queue_job ALTER changed_xid SET DEFAULT {THIS_XID}"
 
 
 class QueueJob(models.Model):
@@ -41,14 +44,12 @@ class QueueJob(models.Model):
     _changed_idx = models.Index(f"(changed_xid) WHERE {IS_ALIVE}")
 
     def init(self):
-        super().init()
-        self.env.cr.execute(
-            f"ALTER TABLE queue_job ALTER changed_xid SET DEFAULT {THIS_XID}"
-        )
+        self.env.cr.execute(DEFAULT_XID)
+        return super().init()
 
     def write(self, vals):
         if MATTERS & vals.keys() and vals.get("state", PENDING) == PENDING:
-            self.env.cr.execute(f"SELECT {THIS_XID}")
+            self.env.cr.execute(GET_XID)
             vals = {**vals, "changed_xid": self.env.cr.fetchone()[0]}
         return super().write(vals)
 
@@ -63,7 +64,7 @@ class QueueJob(models.Model):
             since this transaction's first query.
         """
         self.flush_model()
-        self.env.cr.execute(f"SELECT {NOW}")
+        self.env.cr.execute(SQL("SELECT %s", SQL(NOW)))
         [now] = self.env.cr.fetchone()
         acquisition = Acquisition(self.env, self._lock, now)
         return self.browse(acquisition.head and acquisition.head.id)
@@ -99,7 +100,7 @@ class QueueJob(models.Model):
         self._note_start(acquisition.throttled)
         self._wake_for_what_is_left(acquisition)
         if first:
-            self.env["ir.cron"]._commit_progress(1, remaining=0)
+            self.env["ir.cron"]._report_progress(1)
         else:
             cr.commit()  # pylint: disable=invalid-commit
         return acquisition

@@ -87,7 +87,7 @@ def decide(channels, queue, now):
     first = defaultdict(list)
     for channel, head in queue.heads.items():
         for name in path(channel):
-            first[name]
+            first.setdefault(name, [])
         first[full_name(channel)].append((head, channel))
     closed = {}
     for name in sorted(first, key=_depth, reverse=True):

@@ -29,6 +29,7 @@ IS_ALIVE = "state IN ('pending', 'started', 'enqueued')"
 # Since when somebody works on it, or the regular runner means to.
 SINCE = "COALESCE(CASE state WHEN 'started' THEN date_started END, date_enqueued)"
 THIS_XID = "pg_current_xact_id()::text::float8"
+GET_XID = f"SELECT {THIS_XID}"
 
 _HEAD = f"COALESCE(channel, '') AS channel, {PLACE}, NULL::int"
 _FIRST = f"ORDER BY COALESCE(channel, ''), {PLACE} LIMIT 1"

@@ -67,7 +67,7 @@ class Run:
             _logger.debug("Run ends after %s jobs: %s", self.jobs, reason)
             self.env["ir.cron"]._trigger_running_cron()
         if self.jobs > 1:
-            self.env["ir.cron"]._commit_progress(self.jobs - 1, remaining=0)
+            self.env["ir.cron"]._report_progress(self.jobs - 1)
 
     def _work(self):
         """Process jobs and return why there may be more to do, or None."""

@@ -20,6 +20,7 @@ from . import test_figures
 from . import test_fresh_environment
 from . import test_frozen_workers
 from . import test_job_screens
+from . import test_installation
 from . import test_kill
 from . import test_leaks
 from . import test_limits

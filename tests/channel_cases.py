@@ -116,13 +116,14 @@ def job_channels(rng, names):
     return rng.sample(pool, rng.randint(1, len(pool) // 2))
 
 
-def make_job(rng, channels, states=STATES, strict=False, empty=False):
+def make_job(rng, channels, states=None, strict=False, empty=False):
     """Return a job in one of the channels.
 
-    :param states: a dictionary, with a weight for each state
+    :param states: a dictionary, with a weight for each state; by default STATES
     :param strict: many jobs have an eta
     :param empty: some have no priority or no date, as those made by SQL
     """
+    states = states or STATES
     with_eta = rng.random() < (0.5 if strict else 0.25)
     return Job(
         channel=rng.choice(channels),

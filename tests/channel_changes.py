@@ -44,7 +44,7 @@ class Changes:
         :param held: the ids of jobs that other transactions have locked
         """
         change = self.rng.choice(
-            [self.insert, self.create, *[self.edit] * 3, *[self.move] * 4, self.rescue]
+            [self.insert, self.enqueue, *[self.edit] * 3, *[self.move] * 4, self.rescue]
         )
         touched = change(env, held)
         env.flush_all()
@@ -54,7 +54,7 @@ class Changes:
         insert(env.cr, [make_job(self.rng, self.channels)])
         return []
 
-    def create(self, env, _held):
+    def enqueue(self, env, _held):
         job = make_job(self.rng, self.channels)._asdict()
         jobs = env["queue.job"]
         jobs = jobs.with_context(_job_edit_sentinel=jobs.EDIT_SENTINEL)

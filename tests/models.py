@@ -7,6 +7,8 @@ from odoo.exceptions import UserError
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
+WITH_NUL = "a \0 b"
+
 
 class QueueJobCronTest(models.Model):
     """Jobs that leave a row as the trace of having run."""
@@ -26,7 +28,7 @@ class QueueJobCronTest(models.Model):
 
     def fail_with_nul(self):
         """Fail with a text that PostgreSQL can't store."""
-        raise UserError("a \0 b")
+        raise UserError(WITH_NUL)
 
     def retry(self, seconds=None, ignore_retry=False):
         self.leave("written by the job that is postponed")
@@ -36,7 +38,7 @@ class QueueJobCronTest(models.Model):
         """Raise a real error of PostgreSQL."""
         self.leave("written by the job that conflicts")
         self.env.cr.execute(
-            f"DO $$ BEGIN RAISE 'conflict' USING ERRCODE = '{sqlstate}'; END $$"
+            "DO $$ BEGIN RAISE 'conflict' USING ERRCODE = %s; END $$", [sqlstate]
         )
 
     def commit(self):

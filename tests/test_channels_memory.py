@@ -103,7 +103,7 @@ class TestChannelsMemory(RunCase):
         if self.open:
             cr, _held = self.open.pop(self.rng.randrange(len(self.open)))
             if self.rng.random() < 0.7:
-                cr.commit()
+                cr.commit()  # pylint: disable=invalid-commit
             cr.close()
 
     def held(self):

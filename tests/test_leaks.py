@@ -29,7 +29,7 @@ class TestLeaks(RunCase):
     def test_advisory_lock(self):
         with closing(db_connect(self.database).cursor()) as cr:
             cr.execute("SELECT pg_advisory_lock(1)")
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
             self.assertLeftNow("advisory")
             cr.execute("SELECT pg_advisory_unlock(1)")
 

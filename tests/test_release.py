@@ -142,5 +142,5 @@ class TestRelease(RunCase):
             start = time.monotonic()
             self.rescue(cr)
             cost = 1000 * (time.monotonic() - start)
-            print(f"\nA rescue {what}, {CHAIN} waiting jobs: {cost:.1f} ms")
+            print(f"\nA rescue {what}, {CHAIN} waiting jobs: {cost:.1f} ms")  # pylint: disable=print-used
         self.assertEqual(self.states(), {"pending": 1, "wait_dependencies": CHAIN - 1})

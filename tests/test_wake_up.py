@@ -120,7 +120,7 @@ class TestEnqueueing(RunCase):
     def test_run_that_begins_meanwhile_is_looked_for_after_the_commit(self):
         cr = self.enqueue_slowly()
         self.enter(self.first)
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
         self.assertEqual(self.triggered(), [self.first, self.second])
 
     def test_runner_with_a_job_is_not_woken_in_its_place(self):
@@ -132,7 +132,7 @@ class TestEnqueueing(RunCase):
             "UPDATE queue_job SET state = 'started', runner_id = %s", self.second
         )
         self.triggers()
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
         self.assertEqual(self.triggered(), [self.first, self.first])
 
     def test_nobody_is_woken_in_its_place_if_all_have_jobs(self):
@@ -218,7 +218,7 @@ class TestWakeUp(RunCase):
         cr = self.cursor()
         cr.execute("DELETE FROM ir_cron_trigger")
         self.claim()
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
         self.assertEqual(len(self.triggered()), 1)
 
     def test_trigger_that_nobody_has_followed_for_long_is_not_relied_upon(self):

@@ -19,6 +19,7 @@ from .templates import Templates
 __all__ = ["Environment", "Failure", "environment"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+ADDON = CHECKOUT / "setup" / cache.NAME / "odoo" / "addons" / cache.NAME
 LAUNCHER = """\
 #!/bin/sh
 PYTHONPATH={root} exec {python} {script} "$@"
@@ -36,11 +37,14 @@ without_demo = True
 
 
 @contextmanager
-def environment():
-    """An Environment, its PostgreSQL server running for as long as the block lasts."""
+def environment(purpose=None):
+    """An Environment, its PostgreSQL server running for as long as the block lasts.
+
+    purpose: see postgres().
+    """
     with cache.setup_lock():
         server, queue_job = odoo(), packages.queue_job(sys.executable)
-    with postgres() as connection:
+    with postgres(purpose) as connection:
         yield Environment(server, queue_job, connection)
 
 
@@ -52,11 +56,11 @@ class Environment:
     def __init__(self, server, queue_job, connection):
         """server: an Odoo; queue_job: an addons path; connection: libpq variables."""
         self.checkout = CHECKOUT
-        self.addon = CHECKOUT / "setup" / cache.NAME / "odoo" / "addons" / cache.NAME
+        self.addon = ADDON
         self.odoo = server
         self.databases = Databases(connection)
         self.versions = (server.version, packages.queue_job_version(queue_job))
-        self.folder = self._folder(server)
+        self.folder = self._folder(server, connection)
         own = [self.addon.parent, self.checkout / "dev" / ".addons"]
         addons = [*server.addons, queue_job, *own]
         configuration = CONFIGURATION.format(
@@ -72,10 +76,11 @@ class Environment:
         cache.write(self.folder / "bin" / "odoo", LAUNCHER.format(**quoted), 0o755)
         self.variables = self._variables(connection)
 
-    def _folder(self, server):
-        """Where the files of this checkout are, when it uses this Odoo and Python."""
-        parts = f"{self.checkout} {server.root} {sys.executable}".encode()
-        return cache.folder() / "checkouts" / sha256(parts).hexdigest()[:10]
+    def _folder(self, server, connection):
+        """Where the files of this checkout are, when it uses this Odoo and Python, and
+        this PostgreSQL."""
+        parts = f"{self.checkout} {server.root} {sys.executable} {connection}"
+        return cache.folder() / "checkouts" / sha256(parts.encode()).hexdigest()[:10]
 
     def _variables(self, connection):
         variables = {**os.environ, **connection}

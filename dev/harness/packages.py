@@ -1,4 +1,4 @@
-"""The virtual environment with the packages of dev/requirements.txt. Standard library
+"""The virtual environments with the packages of dev/*requirements.txt. Standard library
 only: this runs before there is one."""
 
 import hashlib
@@ -13,33 +13,35 @@ from .process import run
 from .report import step
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+LINT_REQUIREMENTS = REQUIREMENTS.with_name("lint-requirements.txt")
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile"]
 
 
-def python():
+def python(requirements=REQUIREMENTS):
     """The virtual environment's Python, after making it if need be.
 
     There is one for each version of Python and of the requirements. Bytecode is left
     out: it goes elsewhere in the cache (PYTHONPYCACHEPREFIX).
     """
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:10]
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:10]
     folder = cache.folder() / "venv" / f"{platform.python_version()}-{digest}"
     executable = folder / "bin" / "python"
     if not executable.exists():
         (folder / ".done").unlink(missing_ok=True)
-    cache.built(folder, lambda: _build(folder, executable))
+    cache.built(folder, lambda: _build(folder, executable, requirements))
     return executable
 
 
-def _build(folder, executable):
+def _build(folder, executable, requirements):
     log = cache.new_log("packages")
     error = "The Python packages could not be installed."
-    with step(f"Installing the Python packages (Python {platform.python_version()})"):
+    version = platform.python_version()
+    with step(f"Installing {requirements.name} (Python {version})"):
         without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
         run([sys.executable, "-m", "venv", *without_pip, folder], log, error)
         if without_pip:
             _install_pip(executable, log, error)
-        run([executable, *PIP, "-r", REQUIREMENTS], log, error)
+        run([executable, *PIP, "-r", requirements], log, error)
 
 
 def _install_pip(executable, log, error):

@@ -1,8 +1,15 @@
 """A pytest plugin: a test that is skipped, at whatever level, fails the run."""
 
+import os
+
 import pytest
 
 _skipped = []
+
+
+def pytest_configure(config):
+    # pytest-odoo would copy the database for each process, but they have their own
+    os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
 def pytest_collectreport(report):

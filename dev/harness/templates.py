@@ -9,7 +9,7 @@ from .report import step
 
 BASE = "base,web,mail,queue_job"
 ADDONS = "queue_job_cron_jobrunner,queue_job_cron_jobrunner_demo"
-NOT_INSTALLED = {"tests", "readme", "README.rst", "LICENSE"}
+NOT_INSTALLED = {"tests", "readme", "i18n", "README.rst", "LICENSE"}
 KEPT = 3
 
 # A copy of a database has no file store: attachments live in the database.
@@ -31,7 +31,7 @@ class Templates:
     def addon(self):
         """The name of the template with the addon and the demo addon installed."""
         with cache.setup_lock():
-            base = self._base()
+            base = self.base()
             checkout = _digest(bytes(self.env.checkout))[:6]
             family = f"qjcj_addon_{checkout}_"
             name = family + _digest(base.encode(), *self._addon_contents())[:10]
@@ -42,7 +42,8 @@ class Templates:
                 self.databases.keep_newest(KEPT, family, besides=name)
             return name
 
-    def _base(self):
+    def base(self):
+        """The name of the template with queue_job alone."""
         made_from = (*self.env.versions, BASE, ATTACHMENTS)
         name = "qjcj_base_" + _digest(*map(str.encode, made_from))[:10]
         if not self.databases.exists(name):

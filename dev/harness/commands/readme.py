@@ -1,20 +1,22 @@
-"""README.rst, made from the Markdown fragments in readme/.
+"""README.rst, made from the Markdown fragments in readme/, and from it the page that
+Odoo's Apps show.
 
-Order and titles of the sections are those of OCA's readmes.
+Order and titles of the sections, and how the page is made, are those of OCA's readmes.
 """
 
-import argparse
 import ast
 import io
 from pathlib import Path
 
 import pypandoc
-from docutils.core import publish_doctree
+from docutils.core import publish_string
 
+from ..made import make, parse_check
 from ..report import Failure
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 README = CHECKOUT / "README.rst"
+PAGE = CHECKOUT / "static" / "description" / "index.html"
 
 SECTIONS = {
     "INSTALL": "Installation",
@@ -60,23 +62,16 @@ HEAD = """\
 
 
 def main(argv: list[str]) -> int:
-    """Write README.rst, or with ``--check`` compare it only.
+    """Write both files, or with ``--check`` compare them only.
 
     :return: 0
-    :raises Failure: the text is no valid RST; with ``--check``, the file is stale
+    :raises Failure: the text is no valid RST; with ``--check``, a file is stale
     """
-    parser = argparse.ArgumentParser(prog="dev/readme", description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing, fail if the file is stale"
-    )
-    check = parser.parse_args(argv).check
+    check = parse_check("readme", __doc__, argv)
     text = _render()
-    if warnings := _rst_warnings(text):
-        raise Failure(f"The fragments in readme/ make no valid RST.\n{warnings}")
-    if not check:
-        README.write_text(text, encoding="utf-8", newline="\n")
-    elif not README.exists() or README.read_bytes() != text.encode():
-        raise Failure("README.rst is stale: run ./dev/readme.")
+    page = _html(text)
+    make(README, text, check, "./dev/readme")
+    make(PAGE, page, check, "./dev/readme")
     return 0
 
 
@@ -116,11 +111,23 @@ def _rst(markdown: str) -> str:
     ).strip()
 
 
-def _rst_warnings(text: str) -> str:
+def _html(text: str) -> str:
     stream = io.StringIO()
-    publish_doctree(
+    page = publish_string(
         text,
         source_path=README.name,
-        settings_overrides={"report_level": 2, "warning_stream": stream},
+        writer="html4css1",
+        settings_overrides={
+            "file_insertion_enabled": False,
+            "output_encoding": "utf-8",
+            "raw_enabled": False,
+            "report_level": 2,
+            "smart_quotes": True,
+            "syntax_highlight": "none",  # it would depend on the version of Pygments
+            "warning_stream": stream,
+            "xml_declaration": False,  # Odoo cannot read a page with one
+        },
     )
-    return stream.getvalue()
+    if warnings := stream.getvalue():
+        raise Failure(f"The fragments in readme/ make no valid RST.\n{warnings}")
+    return page.decode()

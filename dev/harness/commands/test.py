@@ -1,34 +1,59 @@
-"""test [PYTEST ARGUMENTS]: the whole suite, or the tests that the arguments name, on a
-fresh database."""
+"""test [PYTEST ARGUMENTS]: the quality gates and the whole suite, or the tests that the
+arguments name, on a fresh database."""
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from harness.chromium import chromium
-from harness.environment import Failure, environment
+from harness.environment import ADDON, CHECKOUT, Failure, environment
+from harness.postgres import foreign
 from harness.process import attend
 from harness.templates import complaints, installation_log
 
+from . import lint
+
 HARNESS = Path(__file__).parents[1]
+# Every notification wakes all Odoos of a PostgreSQL server: tests that run at the same
+# time would help each other, unless each process has a server of its own.
+SERVERS = (None, "second")
+DIFFERENT = ("ODOO_RC", "PGHOST", "PGDATABASE", "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE")
 
 
 def main(argv):
+    """Return 0 if all is well, else the status of what has failed."""
+    named = _named(argv)
+    if not named and lint.main([]):
+        return 1
     browser = chromium()
-    with environment() as env, env.database("test") as database:
-        _check_installation(env.template)
+    servers = SERVERS[:1] if named or foreign() else SERVERS
+    with ExitStack() as stack:
+        env, *others = (_environment(stack, server) for server in servers)
         variables = dict(env.variables)
         variables["PATH"] = os.pathsep.join([*browser, variables["PATH"]])
         # pytest-odoo starts an HTTP server, and queue_job its regular runner in that
         variables["ODOO_QUEUE_JOB_CHANNELS"] = "root:0"
         variables["PYTHONPATH"] = f"{HARNESS.parent}{os.pathsep}{env.odoo.root}"
-        options = [
-            f"-c={HARNESS / 'pytest.ini'}",
-            f"--rootdir={env.addon}",
-            f"--odoo-database={database}",
-        ]
+        options = [f"-c={HARNESS / 'pytest.ini'}", f"--rootdir={env.addon}"]
+        if others:
+            options += ["--dist=worksteal", *map(_process, [env, *others])]
         command = [sys.executable, "-m", "pytest", *options]
-        return attend(command + _named(argv, env.checkout, env.addon), variables)
+        return attend(command + (named or [*argv, str(env.addon / "tests")]), variables)
+
+
+def _environment(stack, server):
+    """An Environment whose variables name a database for tests."""
+    env = stack.enter_context(environment(server))
+    env.variables["PGDATABASE"] = stack.enter_context(env.database("test"))
+    _check_installation(env.template)
+    return env
+
+
+def _process(env):
+    """The option that lets pytest-xdist start a process in that Environment."""
+    variables = [f"env:{name}={env.variables[name]}" for name in DIFFERENT]
+    return "--tx=" + "//".join(["popen", *variables])
 
 
 def _check_installation(template):
@@ -38,20 +63,20 @@ def _check_installation(template):
         raise Failure("\n".join([*found, f"Installing the addon logged this: {log}"]))
 
 
-def _named(argv, checkout, addon):
-    """The arguments, the tests among them named by their path below addon; all tests if
-    none are named. The checkout's own folder may not have the addon's name, and the
-    tests' package gets its name from the path."""
-    tests = checkout / "tests"
+def _named(argv):
+    """The arguments, the tests among them named by their path below the addon's folder;
+    none if they name no test. The checkout's own folder may not have the addon's name,
+    and the tests' package gets its name from the path."""
+    tests = CHECKOUT / "tests"
     arguments, any_named = [], False
     for argument in argv:
         path, *inside = argument.split("::")
-        place = next((p for p in (Path(path), checkout / path) if p.exists()), None)
+        place = next((p for p in (Path(path), CHECKOUT / path) if p.exists()), None)
         if not argument.startswith("-") and place:
             place = place.resolve()
             if place.is_relative_to(tests):
                 any_named = True
-                linked = addon / place.relative_to(checkout)
+                linked = ADDON / place.relative_to(CHECKOUT)
                 argument = "::".join([str(linked), *inside])
         arguments.append(argument)
-    return arguments if any_named else [*arguments, str(addon / "tests")]
+    return arguments if any_named else []

@@ -82,7 +82,7 @@ class Ledger(models.Model):
     def fail(self, token):
         """Record, then fail: the row must not stay."""
         self.record(token)
-        raise UserError("This job fails, as intended")
+        raise UserError(self.env._("This job fails, as intended"))
 
     @api.model
     def die(self, token):

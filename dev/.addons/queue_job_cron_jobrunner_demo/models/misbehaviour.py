@@ -36,7 +36,7 @@ class Misbehaviour(models.Model):
         """Fail in the first of two post-commit hooks; the second one records."""
 
         def fail():
-            raise UserError("A post-commit hook fails")
+            raise UserError(self.env._("A post-commit hook fails"))
 
         self.record(token)
         self.env.cr.postcommit.add(fail)
@@ -50,7 +50,7 @@ class Misbehaviour(models.Model):
         self.env["bus.bus"]._sendone("ledger", "recorded", {"token": token})
         mail = self.env["mail.mail"].sudo().create({"subject": token})
         mail.send_after_commit()
-        raise UserError("This job fails, as intended")
+        raise UserError(self.env._("This job fails, as intended"))
 
     @api.model
     def close_cursor(self, token):

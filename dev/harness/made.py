@@ -1,0 +1,26 @@
+"""Files that are made from others and stand in the repository."""
+
+import argparse
+
+from .report import Failure
+
+
+def parse_check(name, description, argv):
+    """Whether the command's arguments ask to write nothing."""
+    parser = argparse.ArgumentParser(prog=f"./dev/{name}", description=description)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, fail if a file is stale"
+    )
+    return parser.parse_args(argv).check
+
+
+def make(path, text, check, command):
+    """Write the file; with check compare it only.
+
+    :raises Failure: the file is stale, and the command makes it
+    """
+    if not check:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    elif not path.exists() or path.read_bytes() != text.encode():
+        raise Failure(f"{path.name} is stale: run {command}.")
