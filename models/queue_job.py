@@ -26,10 +26,8 @@ class QueueJob(models.Model):
     _runner_idx = models.Index(
         "(runner_id, date_created DESC, date_done DESC) WHERE runner_id IS NOT NULL"
     )
-    _ended_idx = models.Index(
-        "(runner_id, state, (COALESCE(date_failed, date_done)))"
-        " WHERE state IN ('done', 'failed')"
-    )
+    _runner_done_idx = models.Index("(runner_id, date_done) WHERE state = 'done'")
+    _runner_failed_idx = models.Index("(runner_id, date_failed) WHERE state = 'failed'")
 
     @api.model_create_multi
     @api.private

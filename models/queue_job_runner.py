@@ -6,7 +6,6 @@ import os
 from odoo import api, fields, models
 from odoo.tools import config
 
-from ..runner.claim import NOW
 from ..runner.look import IS_RUNNING
 from ..runner.regular import IS_ACTIVE
 
@@ -18,14 +17,16 @@ STATES = [
     ("failing", "Scheduled action failing"),
 ]
 
-# Two probes of an index over the jobs that have ended, for each runner.
-ENDED = f"""
+# now() and not clock_timestamp(), which no index can be asked for.
+LAST_HOUR = """
     SELECT count(*)::int
       FROM queue_job
      WHERE runner_id = cron.id
-       AND COALESCE(date_failed, date_done) > {NOW} - INTERVAL '1 h'
-       AND state
+       AND state = '{state}'
+       AND {date} > now() AT TIME ZONE 'UTC' - INTERVAL '1 h'
 """
+DONE = LAST_HOUR.format(state="done", date="date_done")
+FAILED = LAST_HOUR.format(state="failed", date="date_failed")
 
 # What was wished for a busy runner is shown at once, and that it is not done yet.
 RUNNERS = f"""
@@ -56,8 +57,8 @@ RUNNERS = f"""
            job.date_started AS job_since,
            job.worker_pid AS pid,
            cron.lastcall AS last_run,
-           ({ENDED} = 'done') AS done_last_hour,
-           ({ENDED} = 'failed') AS failed_last_hour
+           ({DONE}) AS done_last_hour,
+           ({FAILED}) AS failed_last_hour
       FROM shown AS cron
       LEFT JOIN job ON job.runner_id = cron.id
 """
@@ -103,8 +104,8 @@ class QueueJobRunner(models.Model):
     last_run = fields.Datetime(
         readonly=True, help="When its scheduled action last came to an end."
     )
-    done_last_hour = fields.Integer(string="Done in 1 h", readonly=True)
-    failed_last_hour = fields.Integer(string="Failed in 1 h", readonly=True)
+    done_last_hour = fields.Integer(string="Done (1 h)", readonly=True)
+    failed_last_hour = fields.Integer(string="Failed (1 h)", readonly=True)
     hint = fields.Char(compute="_compute_hint")
 
     @api.depends("active")

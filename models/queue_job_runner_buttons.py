@@ -62,7 +62,7 @@ class QueueJobRunner(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "queue_job.action_queue_job"
         )
-        action["name"] = self.env._("Jobs of %s", self.name)
+        action["display_name"] = self.env._("Jobs of %s", self.name)
         action["domain"] = [("runner_id", "=", self.id)]
         action["context"] = {}
         return action

@@ -40,6 +40,7 @@ from . import test_runner_rights
 from . import test_runner_rpc
 from . import test_runner_screen
 from . import test_runner_switch
+from . import test_runner_tour
 from . import test_sequential
 from . import test_server
 from . import test_server_channels
