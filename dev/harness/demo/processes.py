@@ -1,6 +1,5 @@
 """The processes of the demo: Odoo's server, and the shell that enqueues."""
 
-import socket
 import subprocess
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,14 +19,12 @@ class Shell:
 
 
 @contextmanager
-def odoo_server(env, database, runners, http_port, log):
+def odoo_server(env, database, runners, log):
     """Run a prefork server with one cron worker per runner.
 
     After an error or Ctrl-C it is killed: its runners might go on for long.
     """
     options = ["--workers=2", f"--max-cron-threads={runners}"]
-    if http_port:
-        options += [f"--http-port={http_port}", f"--gevent-port={free_port(8072)}"]
     server = load_odoo_server(env.checkout)(database, *options, log=log)
     try:
         server.start()
@@ -60,16 +57,3 @@ def enqueueing(database, runners, plan):
     finally:
         process.kill()
         process.wait()
-
-
-def free_port(preferred):
-    """Return the preferred port if nobody listens there, or any that is free."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise AssertionError("the system has no free port")
