@@ -5,13 +5,13 @@ import {registry} from "@web/core/registry";
 const SECOND = "tr.o_data_row:nth-child(2)";
 
 // The list does not follow what happens in the cron workers: search again until it
-// shows what is waited for.
-function waitFor(trigger) {
+// has this text.
+function waitFor(cell, text) {
     return {
         trigger: ".o_searchview_input",
         timeout: 60000,
         run: async (helpers) => {
-            while (!document.querySelector(trigger)) {
+            while (!document.querySelector(cell)?.textContent.includes(text)) {
                 await helpers.click();
                 await helpers.press("Enter");
                 await new Promise((resolve) => setTimeout(resolve, 500));
@@ -31,7 +31,7 @@ registry.category("web_tour.tours").add("queue_job_runner", {
         {trigger: "td[name='hint']:contains(No runner is active)"},
         {trigger: "button[name='action_add']", run: "click"},
         {trigger: `${SECOND} td[name='name']:contains(Queue Job Runner 2)`},
-        waitFor(`${SECOND} td[name='state'] .text-bg-success`),
+        waitFor(`${SECOND} td[name='state']`, "Working"),
         {trigger: `${SECOND} td[name='job_id']:contains(A job that takes a while)`},
         {trigger: `${SECOND} button[name='action_switch_off']`, run: "click"},
         {trigger: `${SECOND} td[name='pending']:contains(Off after its job)`},
@@ -42,7 +42,7 @@ registry.category("web_tour.tours").add("queue_job_runner", {
         {trigger: `${SECOND} td[name='name'] input`, run: "edit Nightly"},
         {trigger: ".o_list_button_save", run: "click"},
         {trigger: `${SECOND}:not(.o_selected_row) td[name='name']:contains(Nightly)`},
-        waitFor(`${SECOND} td[name='state'] .text-bg-info`),
+        waitFor(`${SECOND} td[name='state']`, "Idle"),
         {trigger: `${SECOND} td[name='done_last_hour']:contains(1)`},
         {trigger: `${SECOND} button[name='action_run_now']`, run: "click"},
         {trigger: `${SECOND} button[name='action_open_jobs']`, run: "click"},
@@ -50,7 +50,7 @@ registry.category("web_tour.tours").add("queue_job_runner", {
         {trigger: "td[name='name']:contains(A job that takes a while)"},
         {trigger: ".o_back_button", run: "click"},
         {trigger: `${SECOND} button[name='action_switch_off']`, run: "click"},
-        waitFor(`${SECOND} td[name='state'] .text-bg-300`),
+        waitFor(`${SECOND} td[name='state']`, "Off"),
         {trigger: "td[name='hint']:contains(No runner is active)"},
     ],
 });
