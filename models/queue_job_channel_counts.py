@@ -53,4 +53,6 @@ class QueueJobChannel(models.Model):
     def _compute_occupancy(self):
         for channel in self:
             numbers = [channel.running_count, channel.effective_capacity]
-            channel.occupancy = " / ".join(map(str, numbers if numbers[1] else numbers[:1]))
+            channel.occupancy = " / ".join(
+                map(str, numbers if numbers[1] else numbers[:1])
+            )

@@ -60,7 +60,9 @@ class QueueJob(models.Model):
             if wait.detail == MOST_AHEAD:
                 values["detail"] = self.env._("%s or more", MOST_AHEAD)
         elif wait.reason == DEPENDENCIES and not wait.jobs:
-            return escape(self.env._("The jobs it depends on are done: it is released in a minute."))
+            sentence = self.env._(
+                "The jobs that it depends on are done: it is released in a minute."
+            )
         return escape(sentence) % values
 
     def _sentences(self):

@@ -62,7 +62,11 @@ class TestFigures(ChannelCase):
         shape = ("pending", "running", "failed", "oldest_age")
         for channel in channels.values():
             channel["oldest_age"] = channel["oldest_age"] // 3600
-        expected = {"root": (1, 1, 1, 2), "root.a": (1, 1, 0, 2), "root.a.b": (1, 0, 0, 2)}
+        expected = {
+            "root": (1, 1, 1, 2),
+            "root.a": (1, 1, 0, 2),
+            "root.a.b": (1, 0, 0, 2),
+        }
         expected = {n: dict(zip(shape, v, strict=True)) for n, v in expected.items()}
         self.assertEqual(channels, expected)
 

@@ -70,7 +70,7 @@ class TestWhy(ChannelCase):
         self.end(first, "failed")
         self.assertWaits(second, f"{self.link(first)} (Failed).")
         self.end(first)
-        self.assertWaits(second, "The jobs it depends on are done")
+        self.assertWaits(second, "The jobs that it depends on are done")
         self.end(second, "pending")
         self.assertNext(second)
 
