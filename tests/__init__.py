@@ -7,6 +7,7 @@ from . import test_channel_counts
 from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channel_screens
+from . import test_channel_tour
 from . import test_channel_watch
 from . import test_channels_memory
 from . import test_channels_reference

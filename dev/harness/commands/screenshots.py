@@ -24,15 +24,22 @@ LOG_IN = f"""
     document.querySelector("input[name=password]").value = "{MANAGER}";
     document.querySelector("form.oe_login_form").submit()
 """
-# what was asked for is drawn, and nothing is in the way of it
+# what was asked for has come, and nothing is in the way of it
+COUNT_REQUESTS = """
+    window.requests = 0;
+    const send = XMLHttpRequest.prototype.send;
+    XMLHttpRequest.prototype.send = function () {
+        window.requests++;
+        this.addEventListener("loadend", () => window.requests--);
+        return send.apply(this, arguments);
+    };
+"""
 QUIET = """
-    !document.querySelector(".o_blockUI, .o_notification, .o-tooltip")
-    && document.readyState == "complete" && document.fonts.status == "loaded"
+    !window.requests && document.fonts.status == "loaded"
+    && !document.querySelector(".o_blockUI, .o_loading_indicator, .o_notification")
 """
-SETTLED = """
-    new Promise((resolve) =>
-        requestAnimationFrame(() => requestAnimationFrame(resolve)))
-"""
+# charts move for a second
+DRAWN = "new Promise((resolve) => setTimeout(resolve, 1500))"
 
 
 def main(argv):
@@ -54,6 +61,7 @@ def main(argv):
             closing(psycopg2.connect(dbname=database)) as connection,
             browser(*SIZE) as page,
         ):
+            page.call("Page.addScriptToEvaluateOnNewDocument", source=COUNT_REQUESTS)
             page.open(f"{served.url}/web/login", "form.oe_login_form")
             page.run(LOG_IN)
             page.wait("document.querySelector('.o_main_navbar')")
@@ -68,9 +76,9 @@ def _take(page, url, connection, screen, folder):
     page.open(url + screen.address(connection), screen.shown)
     for code in screen.steps:
         page.run(code)
-        page.run(SETTLED)
+        page.run(DRAWN)
     page.wait(QUIET)
-    page.run(SETTLED)
+    page.run(DRAWN)
     folder.mkdir(parents=True, exist_ok=True)
     picture = Image.open(io.BytesIO(page.picture())).convert("RGB")
     # a page has few colours; a palette makes the file a third

@@ -5,7 +5,7 @@ import random
 from .jobs import enqueue, wait_for
 from .work import CLOSING, PAST
 
-HOURS = 12
+HOURS = 9
 FAILING, RETRIED, CANCELLED = 30, 25, 40  # one in so many
 
 # Nothing of it is looked at by a claim: these jobs have ended.
@@ -17,7 +17,8 @@ SET_DATES = """
            exec_time = CASE WHEN state = 'done' THEN seconds END,
            date_done = CASE WHEN state = 'done' THEN ended END,
            date_cancelled = CASE WHEN state = 'cancelled' THEN ended END,
-           date_failed = CASE WHEN state = 'failed' THEN ended END
+           date_failed = CASE WHEN state = 'failed' THEN ended END,
+           eta = NULL
       FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')
                    - %(age)s * INTERVAL '1 s' AS ended,
                    %(wait)s AS wait,
@@ -50,7 +51,7 @@ def fill_past(env, jobs):
         dates = {
             "uuid": uuid,
             # more of them in the last hours
-            "age": rng.random() ** 2 * HOURS * 3600,
+            "age": rng.random() ** 1.3 * HOURS * 3600,
             "wait": rng.expovariate(1 / kind.wait),
             "seconds": rng.uniform(0.5, 1.5) * kind.seconds,
         }

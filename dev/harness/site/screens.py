@@ -14,6 +14,10 @@ RESCUED = "SELECT id FROM queue_job WHERE state = 'started' AND date_rescued > '
 DEPENDENT = "SELECT id FROM queue_job WHERE state = 'wait_dependencies'"
 CHANNEL = "SELECT id FROM queue_job_channel WHERE complete_name = %s"
 
+MENU = "document.querySelector('.o_searchview_dropdown_toggler').click()"
+FAVORITE = "document.querySelector('.o_favorite_menu .dropdown-item').click()"
+PER_HOUR = (MENU, FAVORITE, MENU)
+
 
 @dataclass
 class Screen:
@@ -62,8 +66,14 @@ SCREENS = (
         "filters",
         JOBS,
         ROW,
-        steps=("document.querySelector('.o_searchview_dropdown_toggler').click()",),
+        steps=(MENU,),
     ),
-    Screen("pivot", f"{JOBS}?view_type=pivot", ".o_pivot table"),
-    Screen("graph", f"{JOBS}?view_type=graph", ".o_graph_renderer canvas"),
+    Screen("pivot", f"{JOBS}?view_type=pivot", ".o_pivot", steps=PER_HOUR),
+    Screen(
+        "graph",
+        f"{JOBS}?view_type=graph",
+        ".o_graph_renderer canvas",
+        steps=PER_HOUR,
+        in_readme=True,
+    ),
 )
