@@ -51,6 +51,7 @@ from . import test_standing_aside
 from . import test_statements
 from . import test_stop
 from . import test_timer
+from . import test_translations
 from . import test_triggers
 from . import test_wait_reference
 from . import test_wake_up

@@ -10,7 +10,7 @@ FORM = ".o_form_view .o_field_widget"
 
 WAITS = "SELECT id FROM queue_job WHERE state = 'pending' AND channel = %s ORDER BY id"
 STARTED = "SELECT id FROM queue_job WHERE state = 'started' AND date_rescued IS NULL"
-RESCUED = "SELECT id FROM queue_job WHERE state = 'started' AND date_rescued > '2000-1-1'"
+RESCUED = "SELECT id FROM queue_job WHERE state = 'started' AND date_rescued NOTNULL"
 DEPENDENT = "SELECT id FROM queue_job WHERE state = 'wait_dependencies'"
 CHANNEL = "SELECT id FROM queue_job_channel WHERE complete_name = %s"
 

@@ -32,7 +32,8 @@ registry.category("web_tour.tours").add("queue_job_channel", {
             trigger: `${REASON}:contains(Channel root.demo.quick is paused)`,
         },
         ...menu("queue_job.menu_queue_job_channel"),
-        {trigger: ".o_breadcrumb:contains(Channels)"},
+        // Odoo first shows what it remembers of the list, and an edit would get lost
+        {trigger: `${CHANNEL} td[name='pending_count']:contains(1)`},
         {
             content: "Edit the capacity",
             trigger: `${CHANNEL} td[name='capacity']`,
