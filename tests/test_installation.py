@@ -67,7 +67,9 @@ class TestInstallation(BaseCase):
         connection = {**self.dev.variables, "ODOO_RC": os.devnull}
         variables = {**connection, **variables, "PGDATABASE": self.database}
         odoo = [python, self.dev.odoo.script]
-        options = ["--no-http", f"--addons-path={paths}"] if paths else ["--no-http"]
+        options = ["--no-http", f"--data-dir={self.folder / 'data'}"]
+        if paths:
+            options.append(f"--addons-path={paths}")
         quick = ["--max-cron-threads=0", "--stop-after-init", f"--init={ADDON}"]
         log = self.call(*odoo, *options, *quick, env=variables)
         self.assertNotRegex(log, r" \d+ (ERROR|CRITICAL) ")
