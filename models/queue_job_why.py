@@ -37,7 +37,7 @@ class QueueJob(models.Model):
     def _compute_waiting_reason(self):
         waits, outlook = self._waits()
         for job in self:
-            wait = waits.get(job.id)
+            wait = waits.get(job._origin.id)
             job.waiting_reason = wait and job._explain(wait, outlook)
 
     def _explain(self, wait, outlook):

@@ -4,6 +4,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from odoo.fields import Datetime
+from odoo.tests import Form
 from odoo.tools import mute_logger
 
 from odoo.addons.queue_job.delay import chain
@@ -47,6 +48,12 @@ class TestWhy(ChannelCase):
         job = self.enqueue("leave", "a")
         self.assertIn("runners at work: 0 of 1", self.why(job))
         self.assertNext(job)
+
+    def test_form_that_is_being_edited_keeps_the_sentence(self):
+        job = self.enqueue("leave", "a").with_user(self.manager)
+        with Form(job, view="queue_job.view_queue_job_form") as form:
+            form.priority = 5
+            self.assertIn("It is the next one to start", form.waiting_reason)
 
     def test_runners_at_work(self):
         first, second = self.enqueue_several(2)
