@@ -14,7 +14,7 @@ from harness.cache import new_log
 from harness.demo import results
 from harness.demo.display import display, ended
 from harness.demo.plan import MINIMUM, make_plan
-from harness.demo.processes import enqueueing, odoo_server
+from harness.demo.processes import enqueueing, odoo_server, wait_for_workers
 from harness.demo.summary import print_summary
 from harness.environment import environment
 from harness.report import Failure, step
@@ -22,7 +22,6 @@ from harness.site.served import site
 from harness.site.work import MANAGER
 
 PATIENCE = 150  # seconds without a job that ends; Odoo looks for late etas each minute
-START_LIMIT = 60  # seconds
 
 
 def main(argv):
@@ -32,7 +31,8 @@ def main(argv):
     # a closed terminal must not leave the server behind
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     try:
-        with environment() as env:
+        # PostgreSQL may have to wait for busy cron workers, and others for PostgreSQL
+        with environment("site" if options.serve else None) as env:
             os.environ.update(env.variables)
             with env.database("demo") as database:
                 if options.serve:
@@ -86,22 +86,13 @@ def _run(console, env, database, options):
     ):
         connection.set_session(readonly=True, autocommit=True)
         with step(f"Starting Odoo, cron workers: {options.runners}"):
-            _wait_for_workers(server, options.runners)
+            wait_for_workers(server, options.runners)
         _watch(console, connection, server, shell, options.jobs)
         jobs, effects = results.read(connection)
         mistakes = list(results.mistakes(plan.jobs, jobs, effects))
         console.rule("Summary")
         print_summary(console, jobs, effects, mistakes)
     return 1 if mistakes else 0
-
-
-def _wait_for_workers(server, count):
-    deadline = time.monotonic() + START_LIMIT
-    while len(server.cron_workers()) < count:
-        _check_alive(server)
-        if time.monotonic() > deadline:
-            raise Failure(f"No cron workers after {START_LIMIT} s. Log: {server.log}")
-        time.sleep(0.1)
 
 
 def _watch(console, connection, server, shell, total):

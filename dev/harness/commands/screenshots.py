@@ -53,7 +53,7 @@ def main(argv):
         "static/description)",
     )
     folder = parser.parse_args(argv).folder
-    with environment() as env:
+    with environment("site") as env:
         os.environ.update(env.variables)
         with (
             env.database("screenshots") as database,

@@ -1,14 +1,17 @@
 """The processes of the demo: Odoo's server, and the shell that enqueues."""
 
 import subprocess
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from harness.cache import new_log
+from harness.report import Failure
 from harness.server import load_odoo_server
 
+START_LIMIT = 60  # seconds
 SCRIPT = Path(__file__).with_name("enqueue.py")
 
 
@@ -32,6 +35,18 @@ def odoo_server(env, database, runners, log):
         server.stop()
     finally:
         server.kill()
+
+
+def wait_for_workers(server, count):
+    """Return when the server has so many cron workers.
+
+    :raises Failure: it has died, or takes too long
+    """
+    deadline = time.monotonic() + START_LIMIT
+    while len(server.cron_workers()) < count:
+        if not server.running or time.monotonic() > deadline:
+            raise Failure(f"Odoo has no cron workers. Log: {server.log}")
+        time.sleep(0.1)
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """The server of the site."""
 
 import socket
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cache import new_log
+from harness.demo.processes import wait_for_workers
 from harness.process import run
-from harness.report import Failure, step
+from harness.report import step
 from harness.server import load_odoo_server
 
 DEV = Path(__file__).resolve().parents[2]
@@ -18,7 +18,6 @@ sys.path.append({dev!r})
 from harness.site.fill import fill
 fill(env, {jobs}, {runners})
 """
-START_LIMIT = 60  # seconds
 
 
 @dataclass
@@ -49,7 +48,7 @@ def site(env, database, jobs, runners):
     try:
         with step("Starting Odoo"):
             server.start()
-            _wait_for_workers(server, runners + 1)
+            wait_for_workers(server, runners + 1)
         with step(f"Letting its runners do {jobs} jobs, and start others"):
             script = FILL.format(dev=str(DEV), jobs=jobs, runners=runners)
             shell = ["odoo", "shell", "--database", database, "--no-http"]
@@ -58,14 +57,6 @@ def site(env, database, jobs, runners):
         yield Site(f"http://127.0.0.1:{port}", server)
     finally:
         server.kill()
-
-
-def _wait_for_workers(server, count):
-    deadline = time.monotonic() + START_LIMIT
-    while len(server.cron_workers()) < count:
-        if not server.running or time.monotonic() > deadline:
-            raise Failure(f"Odoo has no cron workers. Log: {server.log}")
-        time.sleep(0.1)
 
 
 def _free_port(preferred):
