@@ -66,7 +66,7 @@ def main(argv):
             page.run(LOG_IN)
             page.wait("document.querySelector('.o_main_navbar')")
             for screen in SCREENS:
-                if folder or screen.in_readme:
+                if folder or screen.height:
                     with step(f"Taking {screen.name}"):
                         _take(page, served.url, connection, screen, folder or FOLDER)
     return 0
@@ -81,5 +81,7 @@ def _take(page, url, connection, screen, folder):
     page.run(DRAWN)
     folder.mkdir(parents=True, exist_ok=True)
     picture = Image.open(io.BytesIO(page.picture())).convert("RGB")
+    width, height = SIZE
+    picture = picture.crop((0, 0, width, screen.height or height))
     # a page has few colours; a palette makes the file a third
     picture.quantize(256).save(folder / f"{screen.name}.png", optimize=True)

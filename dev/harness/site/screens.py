@@ -23,7 +23,8 @@ PER_HOUR = (MENU, FAVORITE, MENU)
 class Screen:
     """A page: the id in `path` is what `query` finds first with `parameters`.
 
-    It is there when the selector `shown` is; then JavaScript `steps` are run.
+    It is there when the selector `shown` is; then JavaScript `steps` are run. What is
+    in the README has the height, in pixels, to which it is cut.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Screen:
     query: str | None = None
     parameters: tuple = ()
     steps: tuple = ()
-    in_readme: bool = False
+    height: int | None = None
 
     def address(self, connection):
         """Return the path with the record's id."""
@@ -43,16 +44,16 @@ class Screen:
             return f"{self.path}/{cursor.fetchone()[0]}"
 
 
-def _job(name, query, *parameters, in_readme=False):
-    return Screen(name, JOBS, FORM, query, parameters, in_readme=in_readme)
+def _job(name, query, *parameters, height=None):
+    return Screen(name, JOBS, FORM, query, parameters, height=height)
 
 
 SCREENS = (
-    Screen("runners", RUNNERS, ROW, in_readme=True),
-    Screen("channels", CHANNELS, ROW, in_readme=True),
+    Screen("runners", RUNNERS, ROW, height=280),
+    Screen("channels", CHANNELS, ROW, height=520),
     Screen("channel", CHANNELS, FORM, CHANNEL, ("root.accounting.invoices",)),
     Screen("channel_paused", CHANNELS, FORM, CHANNEL, ("root.shop.newsletter",)),
-    _job("waits_full", WAITS, "root.accounting.invoices", in_readme=True),
+    _job("waits_full", WAITS, "root.accounting.invoices", height=630),
     _job("waits_paused", WAITS, "root.shop.newsletter"),
     _job("waits_failed", WAITS, "root.accounting.closing"),
     _job("waits_throttled", WAITS, "root.shop.stock"),
@@ -74,6 +75,6 @@ SCREENS = (
         f"{JOBS}?view_type=graph",
         ".o_graph_renderer canvas",
         steps=PER_HOUR,
-        in_readme=True,
+        height=720,
     ),
 )
