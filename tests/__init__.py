@@ -45,7 +45,6 @@ from . import test_runner_rights
 from . import test_runner_rpc
 from . import test_runner_screen
 from . import test_runner_switch
-from . import test_runner_tour
 from . import test_sequential
 from . import test_server
 from . import test_server_channels
@@ -56,6 +55,8 @@ from . import test_statements
 from . import test_stop
 from . import test_timer
 from . import test_to_oca
+from . import test_tours
+from . import test_translations
 from . import test_triggers
 from . import test_uninstall
 from . import test_wait_reference

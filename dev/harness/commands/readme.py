@@ -18,6 +18,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 README = CHECKOUT / "README.rst"
 PAGE = CHECKOUT / "static" / "description" / "index.html"
 
+PICTURES = "../static/description/"  # as the fragments have it
+
 SECTIONS = {
     "INSTALL": "Installation",
     "CONFIGURE": "Configuration",
@@ -69,7 +71,8 @@ def main(argv: list[str]) -> int:
     """
     check = parse_check("readme", __doc__, argv)
     text = _render()
-    page = _html(text)
+    page = _html(text.replace(PICTURES, ""))
+    text = text.replace(PICTURES, PICTURES.removeprefix("../"))
     make(README, text, check, "./dev/readme")
     make(PAGE, page, check, "./dev/readme")
     return 0
