@@ -17,6 +17,7 @@
         "views/ir_cron_views.xml",
         "views/queue_job_channel_views.xml",
         "views/queue_job_runner_views.xml",
+        "views/queue_job_views.xml",
     ],
     "assets": {
         "web.assets_tests": ["queue_job_cron_jobrunner/static/tests/tours/*.js"],

@@ -3,12 +3,17 @@ from . import ir_cron_switch
 from . import ir_cron_wake_up
 from . import queue_job
 from . import queue_job_channel
+from . import queue_job_channel_counts
 from . import queue_job_channel_in_force
 from . import queue_job_channel_start
 from . import queue_job_claim
+from . import queue_job_figures
 from . import queue_job_outcome
 from . import queue_job_process
 from . import queue_job_rescue
 from . import queue_job_runner
 from . import queue_job_runner_buttons
 from . import queue_job_runner_wish
+from . import queue_job_times
+from . import queue_job_wait
+from . import queue_job_why

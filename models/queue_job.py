@@ -19,6 +19,8 @@ class QueueJob(models.Model):
         ondelete="set null",
         help="The runner that has started the job.",
     )
+    # to search with: who has no right on scheduled actions can't search by runner_id
+    runner_name = fields.Char(string="Runner Name", related="runner_id.cron_name")
     date_failed = fields.Datetime(readonly=True, copy=False)
 
     _runner_idx = models.Index(

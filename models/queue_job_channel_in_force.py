@@ -3,7 +3,7 @@
 
 from odoo import api, fields, models
 
-from ..runner.channels import Channels, Limits, full_name, path
+from ..runner.channels import ROOT, Channels, Limits, full_name, path
 from ..runner.claim import LIMITS
 from ..runner.server_channels import InvalidChannels, server_channels, source_and_text
 
@@ -46,8 +46,8 @@ class QueueJobChannel(models.Model):
         "parent_id.effective_paused",
     )
     def _compute_effective_limits(self):
-        channels = self._channels_shown()
         for channel in self:
+            channels = channel._channels_shown()
             limits = [channels.limits(name) for name in path(channel.complete_name)]
             capacities = [each.capacity for each in limits if each.capacity]
             channel.effective_capacity = min(capacities, default=0)
@@ -84,16 +84,22 @@ class QueueJobChannel(models.Model):
         return ":".join([str(limits.capacity), *options])
 
     def _channels_shown(self):
-        """Return the :class:`Channels` in force, these as they are being edited."""
+        """Return the :class:`Channels` in force from this one to the root.
+
+        As they are being edited; without a query for each channel of a page.
+        """
         try:
             _source, channels = server_channels()
         except InvalidChannels:
             return Channels({})
-        # all channels, which are few; one without a name would be taken for the root
-        known = self.search([])  # pylint: disable=no-search-all
-        named = (known + self).filtered("complete_name")
+        way = self
+        while (parent := way[-1].parent_id) and parent not in way:
+            way += parent
+        if self.name != ROOT and len(way) == 1:
+            way += self.search([("complete_name", "=", ROOT)])
+        # one that has no name yet would be taken for the root
         return channels or Channels(
-            {channel.complete_name: channel._own_limits() for channel in named}
+            {each.complete_name: each._own_limits() for each in way if each.name}
         )
 
     def _own_limits(self):

@@ -24,6 +24,15 @@ _logger = logging.getLogger(__name__)
 class QueueJob(models.Model):
     _inherit = "queue.job"
 
+    date_rescued = fields.Datetime(
+        string="Rescued",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="When the process of this job was last found dead.",
+    )
+    rescue_message = fields.Char(string="Rescue", readonly=True, copy=False)
+
     _rescue_idx = models.Index("(id) WHERE state IN ('started', 'enqueued')")
     _stranded_idx = models.Index("(id) WHERE state = 'wait_dependencies'")
 
@@ -68,30 +77,42 @@ class QueueJob(models.Model):
                 "failed" if job in last_try else "pending again",
             )
         if again := dead - last_try:
-            cr.execute(REQUEUE, [again._ids])
+            messages = [job._dead_message() for job in again]
+            cr.execute(REQUEUE, {"ids": again.ids, "messages": messages})
         for job in last_try:
             job._fail_dead()
 
     def _fail_dead(self):
         """Fail the job through the ORM, so that followers and *on fail* are told."""
-        tries = self.retry + 1
-        now = fields.Datetime.now()
-        message = self.env._(
-            "The process that ran this job (%(pid)s) was killed, crashed or ran into "
-            "its time or memory limit, at most %(seconds)d s after the job's start. "
-            "It was try %(tries)s of %(max)s.",
-            pid=self.worker_pid,
-            seconds=(now - (self.date_started or now)).total_seconds(),
-            tries=tries,
-            max=self.max_retries,
+        message = self._dead_message()
+        self.write(
+            {
+                "retry": self.retry + 1,
+                "date_rescued": fields.Datetime.now(),
+                "rescue_message": message,
+            }
         )
-        self.retry = tries
         try:
             job = self._load()
         except FailedJobError:
             job = None
         values = {"exc_name": "JobFoundDead", "exc_message": message}
         self._end_failed({**values, "exc_info": message}, job)
+
+    def _dead_message(self):
+        """Return what has happened to a job that nobody works on."""
+        if self.state == ENQUEUED:
+            return self.env._("The regular runner had enqueued it and left it there.")
+        now = fields.Datetime.now()
+        return self.env._(
+            "The process that ran this job (%(pid)s) was killed, crashed or ran into "
+            "its time or memory limit, at most %(seconds)d s after the job's start. "
+            "It was try %(tries)s of %(max)s.",
+            pid=self.worker_pid,
+            seconds=(now - (self.date_started or now)).total_seconds(),
+            tries=self.retry + 1,
+            max=self.max_retries or "∞",
+        )
 
     def _rescue_stranded(self):
         """Release the jobs whose dependencies are all done.

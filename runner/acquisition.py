@@ -92,7 +92,7 @@ class Acquisition:
     def _choose(self):
         """Decide, and take the job. Those that others have locked are passed over."""
         queue = self.queue = self.situation.queue()
-        look_at_holds(self.cr, self.channels, queue)
+        self._look_at_holds(queue)
         while True:
             decision = decide(self.channels, queue, self.now)
             self.head, self.channel, self.closed = decision
@@ -112,6 +112,9 @@ class Acquisition:
                 queue.heads[self.channel] = Head(*row)
             else:
                 del queue.heads[self.channel]
+
+    def _look_at_holds(self, queue):
+        look_at_holds(self.cr, self.channels, queue)
 
     def _note_etas(self):
         """Make a batch of jobs ready whose eta has passed; return whether it did."""

@@ -112,6 +112,7 @@ HOLDS = f"""
       LEFT JOIN LATERAL (
           SELECT eta, {PLACE} FROM queue_job
            WHERE {IS_LATER} AND COALESCE(channel, '') = name.short
+             AND eta > %(after)s
            ORDER BY eta, {PLACE} LIMIT 1
       ) AS later ON TRUE
 """

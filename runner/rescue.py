@@ -42,8 +42,11 @@ REQUEUE = f"""
            date_enqueued = NULL,
            worker_pid = NULL,
            runner_id = NULL,
+           date_rescued = now() AT TIME ZONE 'UTC',
+           rescue_message = dead.message,
            changed_xid = {THIS_XID}
-     WHERE id IN %s
+      FROM unnest(%(ids)s, %(messages)s) AS dead (id, message)
+     WHERE queue_job.id = dead.id
 """
 
 # Once a minute per database, whoever comes first: the time of the last sweep

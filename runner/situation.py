@@ -116,14 +116,18 @@ def _read(rows):
     return situation, changes
 
 
-def look_at_holds(cr, channels, queue):
-    """Note what holds the sequential channels that the queue's jobs are in."""
+def look_at_holds(cr, channels, queue, after="-infinity"):
+    """Note what holds the sequential channels that the queue's jobs are in.
+
+    :param after: jobs with an eta up to then hold nothing; a naive datetime in UTC
+    """
     names = channels.sequential(queue.heads)
     pairs = [(name, short) for name in names for short in short_names(name)]
     if not pairs:
         return
     long, short = map(list, zip(*pairs, strict=True))
-    cr.execute(HOLDS, {"long": long, "short": short}, log_exceptions=False)
+    values = {"long": long, "short": short, "after": after}
+    cr.execute(HOLDS, values, log_exceptions=False)
     etas = {}
     for name, failed, eta, *head in cr.fetchall():
         if failed:

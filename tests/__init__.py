@@ -3,6 +3,7 @@ from . import test_bad_input
 from . import test_broken_channels
 from . import test_budget
 from . import test_capacity
+from . import test_channel_counts
 from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channel_screens
@@ -15,16 +16,18 @@ from . import test_claim
 from . import test_dependents
 from . import test_doctests
 from . import test_environment
+from . import test_figures
 from . import test_fresh_environment
 from . import test_from_oca
 from . import test_from_regular_runner
 from . import test_frozen_workers
 from . import test_installation
+from . import test_job_screens
 from . import test_kill
 from . import test_leaks
 from . import test_limits
-from . import test_merge
 from . import test_lost_wake_up
+from . import test_merge
 from . import test_misbehaving_jobs
 from . import test_neutralize
 from . import test_on_time
@@ -53,4 +56,6 @@ from . import test_timer
 from . import test_to_oca
 from . import test_triggers
 from . import test_uninstall
+from . import test_wait_reference
 from . import test_wake_up
+from . import test_why

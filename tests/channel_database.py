@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """A queue and its limits in the database, and a clock that stands still."""
 
+from contextlib import contextmanager
 from unittest.mock import patch
 from uuid import uuid4
 
-from ..models import queue_job_claim
+from ..models import queue_job_claim, queue_job_wait
 from ..runner.channels import full_name
 from ..runner.claim import BEGIN_CLAIM, NOTE_START, NOW
 
@@ -22,15 +23,20 @@ INSERT = """
 """
 
 
+@contextmanager
 def at(moment):
     """Let that be PostgreSQL's time in claims, for as long as the block lasts."""
     time = f"'{moment}'::timestamp"
-    return patch.multiple(
-        queue_job_claim,
-        NOW=time,
-        BEGIN_CLAIM=BEGIN_CLAIM.replace(NOW, time),
-        NOTE_START=NOTE_START.replace(NOW, time),
-    )
+    with (
+        patch.multiple(
+            queue_job_claim,
+            NOW=time,
+            BEGIN_CLAIM=BEGIN_CLAIM.replace(NOW, time),
+            NOTE_START=NOTE_START.replace(NOW, time),
+        ),
+        patch.object(queue_job_wait, "NOW", time),
+    ):
+        yield
 
 
 def clear(cr):

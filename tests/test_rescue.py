@@ -1,5 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from datetime import UTC, datetime, timedelta
+
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
 
@@ -47,6 +49,22 @@ class TestRescue(RunCase):
         row = self.job(job)
         self.assertEqual((row["state"], row["retry"]), ("done", 2))
 
+    def test_rescued_job_tells_what_has_happened_and_when(self):
+        dead, last_try = self.claim_and_die(), self.claim_and_die(max_retries=1)
+        other = self.enqueue("record", "other")
+        pid = self.job(dead)["worker_pid"]
+        self.rescue_and_log()
+        self.run_jobs()
+        for job, tries in ((dead, "1 of 5"), (last_try, "1 of 1")):
+            row = self.job(job)
+            self.assertIn(f"({pid}) was killed, crashed", row["rescue_message"])
+            self.assertIn(f"It was try {tries}.", row["rescue_message"])
+            age = datetime.now(UTC).replace(tzinfo=None) - row["date_rescued"]
+            self.assertLess(abs(age), timedelta(minutes=5))
+        self.assertEqual(self.job(last_try)["exc_message"], row["rescue_message"])
+        row = self.job(other)
+        self.assertEqual((row["state"], row["date_rescued"]), ("done", None))
+
     def test_every_run_rescues_first(self):
         job = self.claim_and_die()
         with self.assertLogs(ADDON, "WARNING"):
@@ -76,7 +94,9 @@ class TestRescue(RunCase):
         self.assertEqual(
             (self.state(orphan), self.state(recent)), ("pending", "enqueued")
         )
-        self.assertEqual(self.job(orphan)["retry"], 0)
+        row = self.job(orphan)
+        self.assertEqual(row["retry"], 0)
+        self.assertIn("The regular runner had enqueued it", row["rescue_message"])
 
     def test_last_try_fails_and_tells_followers_and_on_fail(self):
         with self.transaction() as env:

@@ -1,0 +1,77 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The figures for whoever watches many sites, as the screens show them."""
+
+from odoo import api, models
+
+from ..runner.counts import counts, totals
+from ..runner.outlook import Outlook
+from ..runner.server_channels import InvalidChannels, server_channels
+
+LAST_HOUR = """
+    SELECT (SELECT count(*) FROM queue_job
+             WHERE state = 'done'
+               AND date_done >= now() AT TIME ZONE 'UTC' - INTERVAL '1 h'),
+           (SELECT count(*) FROM queue_job
+             WHERE state = 'failed'
+               AND date_failed >= now() AT TIME ZONE 'UTC' - INTERVAL '1 h')
+"""
+
+
+class QueueJob(models.Model):
+    _inherit = "queue.job"
+
+    @api.model
+    def figures(self):
+        """Return what goes on, as plain figures, to Job Queue Managers.
+
+        :return: a dictionary: ``oldest_runnable_age``, seconds that the oldest job has
+            waited which could start now (None: there is none); ``runners``, how many
+            are ``active``, ``working``, ``standing_aside``; ``last_hour``, how many
+            jobs are ``done`` and ``failed`` since; ``channels``, per full name the
+            jobs ``pending``, ``running`` and ``failed`` in the channel and its
+            sub-channels, and the ``oldest_age`` (seconds, or None) of those that wait.
+        :raises AccessError: the user is no Job Queue Manager.
+        """
+        self.check_access("read")
+        self.flush_model()
+        found = counts(self.env.cr)
+        self.env.cr.execute(LAST_HOUR)
+        done, failed = self.env.cr.fetchone()
+        return {
+            "oldest_runnable_age": self._oldest_runnable_age(found),
+            "runners": self._runner_figures(),
+            "last_hour": {"done": done, "failed": failed},
+            "channels": {
+                name: {
+                    "pending": count.pending,
+                    "running": count.running,
+                    "failed": count.failed,
+                    "oldest_age": count.oldest,
+                }
+                for name, count in sorted(totals(found).items())
+            },
+        }
+
+    def _oldest_runnable_age(self, found):
+        """Return the greatest age in the channels that are open.
+
+        Where nobody knows which are open, in all of them: nothing starts then.
+        """
+        ages = {n: each.oldest for n, each in found.items() if each.oldest is not None}
+        try:
+            server_channels()
+        except InvalidChannels:
+            return max(ages.values(), default=None)
+        is_open = Outlook(self.env, self._time_of_decision()).is_open
+        return max((age for name, age in ages.items() if is_open(name)), default=None)
+
+    def _runner_figures(self):
+        runners = self.env["queue.job.runner"].with_context(active_test=False)
+        runners.invalidate_model()
+        runners = runners.search_fetch([], ["active", "state"])
+        states = runners.mapped("state")
+        return {
+            "active": len(runners.filtered("active")),
+            "working": states.count("working"),
+            "standing_aside": states.count("standing_aside"),
+        }

@@ -1,0 +1,96 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from datetime import timedelta
+
+from odoo.fields import Datetime
+from odoo.tools.safe_eval import safe_eval
+
+from .channel_case import ChannelCase
+
+HOUR = timedelta(hours=1)
+
+
+class TestChannelCounts(ChannelCase):
+    """What goes on in a channel counts there and in all channels above it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        group = "queue_job.group_queue_job_manager"
+        manager = cls.new_user("job manager", f"base.group_user,{group}")
+        cls.root = cls.root.with_user(manager)
+        values = {"name": "a", "parent_id": cls.root.id}
+        cls.parent = cls.root.create(values)
+        cls.child = cls.root.create({"name": "b", "parent_id": cls.parent.id})
+        cls.channels = cls.root + cls.parent + cls.child
+
+    def assertCounts(self, field, *counts):
+        self.channels.invalidate_recordset()
+        self.assertEqual(self.channels.mapped(field), list(counts))
+
+    def test_empty(self):
+        for field in ("pending_count", "running_count", "failed_count", "oldest_age"):
+            self.assertCounts(field, 0, 0, 0)
+
+    def test_counts(self):
+        jobs = self.enqueue_in("root", "a", "root.a", "a.b", "a.b.unknown", "", "c")
+        self.assertCounts("pending_count", 7, 4, 2)
+        self.end(jobs[:2], "started")
+        self.end(jobs[3], "enqueued")
+        self.end(jobs[4], "failed")
+        self.assertCounts("pending_count", 3, 1, 0)
+        self.assertCounts("running_count", 3, 2, 1)
+        self.assertCounts("failed_count", 1, 1, 1)
+        for state in ("done", "cancelled", "wait_dependencies"):
+            self.end(jobs, state)
+            self.assertCounts("pending_count", 0, 0, 0)
+            self.assertCounts("running_count", 0, 0, 0)
+            self.assertCounts("failed_count", 0, 0, 0)
+
+    def test_occupancy(self):
+        self.parent.capacity = 2
+        self.assertCounts("occupancy", "0", "0 / 2", "0 / 2")
+        self.end(self.enqueue_in("a", "a.b"), "started")
+        self.assertCounts("occupancy", "2", "2 / 2", "1 / 2")
+
+    def test_age_of_the_oldest_waiting_job(self):
+        old, new, later, other = self.enqueue_in("a.b", "a.b", "a.b", "a")
+        now = Datetime.now()
+        self.age(old, now - 3 * HOUR)
+        self.age(new, now - HOUR)
+        later.eta = now + HOUR
+        self.age(later, now - 5 * HOUR)
+        self.age(other, now - 9 * HOUR)
+        other.eta = now - 4 * HOUR
+        self.assertAges(4, 4, 3)
+        self.end(old)
+        self.assertAges(4, 4, 1)
+        self.end(new)
+        self.assertAges(4, 4, 0)
+        self.end(other)
+        self.assertAges(0, 0, 0)
+
+    def age(self, job, moment):
+        job.flush_recordset()
+        statement = "UPDATE queue_job SET date_created = %s WHERE id = %s"
+        self.env.cr.execute(statement, [moment, job.id])
+        job.invalidate_recordset()
+
+    def assertAges(self, *hours):
+        self.channels.invalidate_recordset()
+        ages = self.channels.mapped("oldest_age")
+        self.assertEqual([round(age, 1) for age in ages], list(hours))
+
+    def test_limits_can_be_edited_in_the_list(self):
+        view = self.env.ref("queue_job.view_queue_job_channel_tree")
+        arch = self.root._get_view(view.id, "list")[0]
+        self.assertEqual(arch.get("editable"), "bottom")
+        values = self.parent.read()[0]
+        for name in ("capacity", "sequential", "throttle", "paused"):
+            [field] = arch.xpath(f"//field[@name='{name}']")
+            for attribute in ("readonly", "invisible"):
+                self.assertFalse(safe_eval(field.get(attribute, "0"), values))
+            self.configure("root:4")
+            hidden = safe_eval(field.get("invisible"), self.parent.read()[0])
+            self.assertTrue(hidden)
+            self.configure()
