@@ -19,11 +19,13 @@ README = CHECKOUT / "README.rst"
 PAGE = CHECKOUT / "static" / "description" / "index.html"
 
 SECTIONS = {
+    "CONTEXT": "Use Cases / Context",
     "INSTALL": "Installation",
     "CONFIGURE": "Configuration",
     "USAGE": "Usage",
     "ROADMAP": "Known issues / Roadmap",
     "DEVELOP": "Development",
+    "HISTORY": "Changelog",
 }
 
 MATURITY = {
