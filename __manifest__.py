@@ -15,6 +15,7 @@
         "data/ir_cron.xml",
         "security/ir.model.access.csv",
         "views/ir_cron_views.xml",
+        "views/queue_job_channel_list_views.xml",
         "views/queue_job_channel_views.xml",
         "views/queue_job_runner_views.xml",
         "views/queue_job_views.xml",
