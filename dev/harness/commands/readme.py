@@ -17,6 +17,7 @@ from ..report import Failure
 CHECKOUT = Path(__file__).resolve().parents[3]
 README = CHECKOUT / "README.rst"
 PAGE = CHECKOUT / "static" / "description" / "index.html"
+PICTURES = "static/description/"  # the fragments are a folder below, the page is there
 
 SECTIONS = {
     "CONTEXT": "Use Cases / Context",
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
     """
     check = parse_check("readme", __doc__, argv)
     text = _render()
-    page = _html(text)
+    page = _html(text.replace(f"image:: {PICTURES}", "image:: "))
     make(README, text, check, "./dev/readme")
     make(PAGE, page, check, "./dev/readme")
     return 0
@@ -104,7 +105,8 @@ def _credits(authors: str) -> str:
 
 
 def _fragment(name: str) -> str:
-    return (CHECKOUT / "readme" / f"{name}.md").read_text("utf-8").strip()
+    text = (CHECKOUT / "readme" / f"{name}.md").read_text("utf-8").strip()
+    return text.replace(f"](../{PICTURES}", f"]({PICTURES}")
 
 
 def _rst(markdown: str) -> str:
