@@ -17,7 +17,8 @@ from ..report import Failure
 CHECKOUT = Path(__file__).resolve().parents[3]
 README = CHECKOUT / "README.rst"
 PAGE = CHECKOUT / "static" / "description" / "index.html"
-PICTURES = "static/description/"  # the fragments are a folder below, the page is there
+
+PICTURES = "../static/description/"  # as the fragments have it
 
 SECTIONS = {
     "CONTEXT": "Use Cases / Context",
@@ -72,7 +73,8 @@ def main(argv: list[str]) -> int:
     """
     check = parse_check("readme", __doc__, argv)
     text = _render()
-    page = _html(text.replace(f"image:: {PICTURES}", "image:: "))
+    page = _html(text.replace(PICTURES, ""))
+    text = text.replace(PICTURES, PICTURES.removeprefix("../"))
     make(README, text, check, "./dev/readme")
     make(PAGE, page, check, "./dev/readme")
     return 0
@@ -105,8 +107,7 @@ def _credits(authors: str) -> str:
 
 
 def _fragment(name: str) -> str:
-    text = (CHECKOUT / "readme" / f"{name}.md").read_text("utf-8").strip()
-    return text.replace(f"](../{PICTURES}", f"]({PICTURES}")
+    return (CHECKOUT / "readme" / f"{name}.md").read_text("utf-8").strip()
 
 
 def _rst(markdown: str) -> str:
