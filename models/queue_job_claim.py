@@ -30,6 +30,7 @@ class QueueJob(models.Model):
     )
     changed_xid = fields.Float(
         readonly=True,
+        aggregator=None,
         copy=False,
         help="The transaction that has put the job where it is in the queue. (As a "
         "float, for it has more than 32 bits.)",

@@ -10,11 +10,11 @@ from ..runner.look import IS_RUNNING
 from ..runner.regular import IS_ACTIVE
 
 STATES = [
-    ("working", "Working on a job"),
+    ("working", "Working"),
     ("idle", "Idle"),
     ("off", "Off"),
-    ("standing_aside", "Standing aside for the regular runner"),
-    ("failing", "Scheduled action failing"),
+    ("standing_aside", "Standing aside"),
+    ("failing", "Failing"),
 ]
 
 # now() and not clock_timestamp(), which no index can be asked for.
@@ -108,13 +108,16 @@ class QueueJobRunner(models.Model):
     failed_last_hour = fields.Integer(string="Failed (1 h)", readonly=True)
     hint = fields.Char(compute="_compute_hint")
 
-    @api.depends("active")
+    @api.depends("active", "pending")
     def _compute_hint(self):
+        wishes = dict(self._fields["pending"]._description_selection(self.env))
         active = self.search([("active", "=", True)])
         workers = self._cron_workers()
         too_many = active[workers - 1 :] if workers else active.browse()
         for runner in self:
-            runner.hint = False
+            runner.hint = wishes.get(runner.pending)
+            if runner.hint:
+                continue
             if not active:
                 runner.hint = self.env._("No runner is active: jobs wait.")
             elif runner in too_many:

@@ -7,6 +7,7 @@ from . import test_channel_counts
 from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channel_screens
+from . import test_channel_tour
 from . import test_channel_watch
 from . import test_channels_memory
 from . import test_channels_reference
@@ -54,6 +55,7 @@ from . import test_statements
 from . import test_stop
 from . import test_timer
 from . import test_to_oca
+from . import test_translations
 from . import test_triggers
 from . import test_uninstall
 from . import test_wait_reference

@@ -69,7 +69,7 @@ class TourCase(ServerCase):
         path = f"{path}?debug=tests"  # has the tours loaded
         session = self.session(login)
         try:
-            browser = ChromeBrowser(self)
+            browser = ChromeBrowser(self, success_signal="tour succeeded")
         except SkipTest as reason:
             self.fail(f"No tour without Chromium: {reason}")
         try:

@@ -14,13 +14,14 @@ from harness.cache import new_log
 from harness.demo import results
 from harness.demo.display import display, ended
 from harness.demo.plan import MINIMUM, make_plan
-from harness.demo.processes import enqueueing, free_port, odoo_server
+from harness.demo.processes import enqueueing, odoo_server, wait_for_workers
 from harness.demo.summary import print_summary
 from harness.environment import environment
 from harness.report import Failure, step
+from harness.site.served import site
+from harness.site.work import MANAGER
 
 PATIENCE = 150  # seconds without a job that ends; Odoo looks for late etas each minute
-START_LIMIT = 60  # seconds
 
 
 def main(argv):
@@ -30,9 +31,12 @@ def main(argv):
     # a closed terminal must not leave the server behind
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     try:
-        with environment() as env:
+        # PostgreSQL may have to wait for busy cron workers, and others for PostgreSQL
+        with environment("site" if options.serve else None) as env:
             os.environ.update(env.variables)
             with env.database("demo") as database:
+                if options.serve:
+                    return _serve(console, env, database, options)
                 return _run(console, env, database, options)
     except KeyboardInterrupt:
         console.print("Interrupted; nothing is left running.")
@@ -51,16 +55,20 @@ def _parse(argv):
     parser.add_argument(
         "--runners",
         type=int,
-        default=2,
         metavar="N",
-        help="how many runners, and cron workers (default: %(default)s)",
+        help="how many runners (default: 2, or 3 to serve)",
     )
     parser.add_argument(
-        "--serve", action="store_true", help="keep Odoo up afterwards, with its pages"
+        "--serve",
+        action="store_true",
+        help="instead, serve the pages of a site that has done so many jobs, and has "
+        "others that run or wait",
     )
     options = parser.parse_args(argv)
     if options.jobs < MINIMUM:
         parser.error(f"--jobs must be at least {MINIMUM}")
+    if options.runners is None:
+        options.runners = 3 if options.serve else 2
     if options.runners < 1:
         parser.error("--runners must be at least 1")
     return options
@@ -69,34 +77,22 @@ def _parse(argv):
 def _run(console, env, database, options):
     plan = make_plan(options.jobs)
     log = new_log(database)
-    http_port = free_port(8069) if options.serve else None
     console.print(f"{options.jobs} jobs: {plan}", soft_wrap=True, highlight=False)
     console.print(f"Odoo's log: {log}", soft_wrap=True, highlight=False)
     with (
-        odoo_server(env, database, options.runners, http_port, log) as server,
+        odoo_server(env, database, options.runners, log) as server,
         enqueueing(database, options.runners, plan) as shell,
         closing(psycopg2.connect(dbname=database)) as connection,
     ):
         connection.set_session(readonly=True, autocommit=True)
         with step(f"Starting Odoo, cron workers: {options.runners}"):
-            _wait_for_workers(server, options.runners)
+            wait_for_workers(server, options.runners)
         _watch(console, connection, server, shell, options.jobs)
         jobs, effects = results.read(connection)
         mistakes = list(results.mistakes(plan.jobs, jobs, effects))
         console.rule("Summary")
         print_summary(console, jobs, effects, mistakes)
-        if http_port:
-            _serve(console, server, http_port)
     return 1 if mistakes else 0
-
-
-def _wait_for_workers(server, count):
-    deadline = time.monotonic() + START_LIMIT
-    while len(server.cron_workers()) < count:
-        _check_alive(server)
-        if time.monotonic() > deadline:
-            raise Failure(f"No cron workers after {START_LIMIT} s. Log: {server.log}")
-        time.sleep(0.1)
 
 
 def _watch(console, connection, server, shell, total):
@@ -127,13 +123,17 @@ def _check_alive(server):
         raise Failure(f"The server has died. Log: {server.log}")
 
 
-def _serve(console, server, port):
-    """Leave the server to the user until Ctrl-C."""
-    url = f"http://127.0.0.1:{port}"
-    console.print(f"\nOdoo is at {url}/odoo (login admin, password admin),")
-    console.print(f"its jobs at {url}/odoo/action-queue_job.action_queue_job")
-    console.print("Ctrl-C stops it and drops the database.")
-    with suppress(KeyboardInterrupt):
-        while True:
-            _check_alive(server)
-            time.sleep(0.5)
+def _serve(console, env, database, options):
+    """Leave a site to the user until Ctrl-C; return 0."""
+    with site(env, database, options.jobs, options.runners) as served:
+        jobs = f"{served.url}/odoo/action-queue_job.action_queue_job"
+        console.print(f"\nThe jobs of a site: [bold]{jobs}[/]", soft_wrap=True)
+        console.print(f"Log in as manager of its jobs: {MANAGER}, password {MANAGER}")
+        console.print("(as administrator: admin, password admin).")
+        console.print(f"Odoo's log: {served.server.log}", soft_wrap=True)
+        console.print("Ctrl-C stops it and drops the database.")
+        with suppress(KeyboardInterrupt):
+            while True:
+                _check_alive(served.server)
+                time.sleep(0.5)
+    return 0

@@ -1,15 +1,17 @@
 """The processes of the demo: Odoo's server, and the shell that enqueues."""
 
-import socket
 import subprocess
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from harness.cache import new_log
+from harness.report import Failure
 from harness.server import load_odoo_server
 
+START_LIMIT = 60  # seconds
 SCRIPT = Path(__file__).with_name("enqueue.py")
 
 
@@ -20,14 +22,12 @@ class Shell:
 
 
 @contextmanager
-def odoo_server(env, database, runners, http_port, log):
+def odoo_server(env, database, runners, log):
     """Run a prefork server with one cron worker per runner.
 
     After an error or Ctrl-C it is killed: its runners might go on for long.
     """
     options = ["--workers=2", f"--max-cron-threads={runners}"]
-    if http_port:
-        options += [f"--http-port={http_port}", f"--gevent-port={free_port(8072)}"]
     server = load_odoo_server(env.checkout)(database, *options, log=log)
     try:
         server.start()
@@ -35,6 +35,18 @@ def odoo_server(env, database, runners, http_port, log):
         server.stop()
     finally:
         server.kill()
+
+
+def wait_for_workers(server, count):
+    """Return when the server has so many cron workers.
+
+    :raises Failure: it has died, or takes too long
+    """
+    deadline = time.monotonic() + START_LIMIT
+    while len(server.cron_workers()) < count:
+        if not server.running or time.monotonic() > deadline:
+            raise Failure(f"Odoo has no cron workers. Log: {server.log}")
+        time.sleep(0.1)
 
 
 @contextmanager
@@ -60,16 +72,3 @@ def enqueueing(database, runners, plan):
     finally:
         process.kill()
         process.wait()
-
-
-def free_port(preferred):
-    """Return the preferred port if nobody listens there, or any that is free."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise AssertionError("the system has no free port")

@@ -2,23 +2,9 @@
 
 import {registry} from "@web/core/registry";
 
-const SECOND = "tr.o_data_row:nth-child(2)";
+import {waitFor} from "./wait_for";
 
-// The list does not follow what happens in the cron workers: search again until it
-// has this text.
-function waitFor(cell, text) {
-    return {
-        trigger: ".o_searchview_input",
-        timeout: 60000,
-        run: async (helpers) => {
-            while (!document.querySelector(cell)?.textContent.includes(text)) {
-                await helpers.click();
-                await helpers.press("Enter");
-                await new Promise((resolve) => setTimeout(resolve, 500));
-            }
-        },
-    };
-}
+const SECOND = "tr.o_data_row:nth-child(2)";
 
 registry.category("web_tour.tours").add("queue_job_runner", {
     steps: () => [
@@ -34,7 +20,7 @@ registry.category("web_tour.tours").add("queue_job_runner", {
         waitFor(`${SECOND} td[name='state']`, "Working"),
         {trigger: `${SECOND} td[name='job_id']:contains(A job that takes a while)`},
         {trigger: `${SECOND} button[name='action_switch_off']`, run: "click"},
-        {trigger: `${SECOND} td[name='pending']:contains(Off after its job)`},
+        {trigger: `${SECOND} td[name='hint']:contains(Off after its job)`},
         {trigger: `${SECOND} td[name='state']:contains(Working)`},
         {trigger: `${SECOND} button[name='action_switch_on']`, run: "click"},
         {trigger: `${SECOND} button[name='action_switch_off']`},
