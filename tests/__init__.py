@@ -7,7 +7,6 @@ from . import test_channel_counts
 from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channel_screens
-from . import test_channel_tour
 from . import test_channel_watch
 from . import test_channels_memory
 from . import test_channels_reference
@@ -44,7 +43,6 @@ from . import test_runner_rights
 from . import test_runner_rpc
 from . import test_runner_screen
 from . import test_runner_switch
-from . import test_runner_tour
 from . import test_sequential
 from . import test_server
 from . import test_server_channels
@@ -55,6 +53,7 @@ from . import test_statements
 from . import test_stop
 from . import test_timer
 from . import test_to_oca
+from . import test_tours
 from . import test_translations
 from . import test_triggers
 from . import test_uninstall
