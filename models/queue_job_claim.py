@@ -64,11 +64,16 @@ class QueueJob(models.Model):
         :raises psycopg2.errors.SerializationFailure: the job has been changed
             since this transaction's first query.
         """
-        self.flush_model()
-        self.env.cr.execute(SQL("SELECT %s", SQL(NOW)))
-        [now] = self.env.cr.fetchone()
-        acquisition = Acquisition(self.env, self._lock, now)
+        acquisition = Acquisition(self.env, self._lock, self._time_of_decision())
         return self.browse(acquisition.head and acquisition.head.id)
+
+    @api.model
+    def _time_of_decision(self):
+        """Return PostgreSQL's time; what decides is in the database then."""
+        self.flush_model()
+        self.env["ir.cron"].flush_model(["queue_job_runner", "active"])
+        self.env.cr.execute(SQL("SELECT %s", SQL(NOW)))
+        return self.env.cr.fetchone()[0]
 
     @api.model
     def _claim_one_job(self, first, known=None):

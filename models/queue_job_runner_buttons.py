@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, MissingError, UserError
 class QueueJobRunner(models.Model):
     _inherit = "queue.job.runner"
 
+    # pylint: disable=method-required-super  # it is a view: the cron is written
     def write(self, vals):
         """Rename the runners (``name``), or switch them on or off (``active``).
 
@@ -79,10 +80,12 @@ class QueueJobRunner(models.Model):
         :raises MissingError: one of them is no runner.
         """
         self.check_access("write")
-        crons = self.env["ir.cron"].sudo().with_context({})
-        crons = crons.with_context(active_test=False).search(
-            [("id", "in", self.ids), ("queue_job_runner", "=", True)]
+        env = self.env(su=True, context={})
+        crons = (
+            env["ir.cron"]
+            .with_context(active_test=False)
+            .search([("id", "in", self.ids), ("queue_job_runner", "=", True)])
         )
         if len(crons) < len(set(self.ids)):
             raise MissingError(self.env._("This is no runner, or not any more."))
-        return crons.with_context({})
+        return crons.with_env(env)

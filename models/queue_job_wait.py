@@ -1,11 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """What jobs wait for: what a claim would decide about them now."""
 
-from odoo import api, models
+from odoo import models
 
 from odoo.addons.queue_job.job import DONE, ENQUEUED, PENDING, WAIT_DEPENDENCIES
 
-from ..runner.claim import NOW
 from ..runner.decision import Head
 from ..runner.look import PLACE
 from ..runner.outlook import Outlook, Wait
@@ -73,14 +72,6 @@ class QueueJob(models.Model):
         except InvalidChannels as invalid:
             return Wait(INVALID_CHANNELS, detail=str(invalid))
         return None
-
-    @api.model
-    def _time_of_decision(self):
-        """Return PostgreSQL's time; what decides is in the database then."""
-        self.flush_model()
-        self.env["ir.cron"].flush_model(["queue_job_runner", "active"])
-        self.env.cr.execute(f"SELECT {NOW}")
-        return self.env.cr.fetchone()[0]
 
     def _wait_for_dependencies(self):
         uuids = (self.dependencies or {}).get("depends_on", [])

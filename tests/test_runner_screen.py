@@ -24,7 +24,7 @@ class TestRunnerScreen(RunnerCase):
     def start(self, job):
         job.with_context(cron_id=self.runner.id)._start(job.id)
 
-    def read(self):
+    def values(self):
         self.shown.invalidate_recordset()
         return self.shown.read()[0]
 
@@ -35,26 +35,26 @@ class TestRunnerScreen(RunnerCase):
     def test_working(self):
         job = self.enqueue("leave", "a")
         self.start(job)
-        values = self.read()
+        values = self.values()
         self.assertEqual(values["state"], "working")
         self.assertEqual(values["job_id"][0], job.id)
         self.assertEqual(values["job_since"], job.date_started)
         self.assertEqual(values["pid"], job.worker_pid)
         job.state = "pending"
-        values = self.read()
+        values = self.values()
         self.assertEqual(values["state"], "idle")
         self.assertFalse(values["job_id"] or values["job_since"] or values["pid"])
 
     def test_failing(self):
         self.runner.failure_count = 1
-        self.assertEqual(self.read()["state"], "failing")
+        self.assertEqual(self.values()["state"], "failing")
         self.assertEqual(self.runner.queue_job_runner_state, "failing")
         self.runner.active = False
-        self.assertEqual(self.read()["state"], "off")
+        self.assertEqual(self.values()["state"], "off")
 
     def test_last_run(self):
         self.runner.lastcall = "2026-01-01 12:00:00"
-        self.assertEqual(self.read()["last_run"], self.runner.lastcall)
+        self.assertEqual(self.values()["last_run"], self.runner.lastcall)
 
     def test_jobs_of_the_last_hour(self):
         done = self.enqueue("leave", "a")
@@ -68,11 +68,11 @@ class TestRunnerScreen(RunnerCase):
         failed.state = "failed"
         done.write({"state": "done", "date_done": now})
         old.write({"state": "done", "date_done": now - timedelta(minutes=61)})
-        values = self.read()
+        values = self.values()
         self.assertEqual(values["done_last_hour"], 1)
         self.assertEqual(values["failed_last_hour"], 1)
         failed.date_failed -= timedelta(minutes=61)
-        self.assertEqual(self.read()["failed_last_hour"], 0)
+        self.assertEqual(self.values()["failed_last_hour"], 0)
 
     def test_no_other_cron_is_shown(self):
         runners = self.runners.with_context(active_test=False).search([])
@@ -104,7 +104,7 @@ class TestRunnerScreen(RunnerCase):
         self.shown.with_context(lang="fr_FR").name = " Nightly "
         self.assertEqual(self.runner.name, "Nightly")
         self.assertEqual(french.name, "Nightly")
-        self.assertEqual(self.read()["name"], "Nightly")
+        self.assertEqual(self.values()["name"], "Nightly")
         for name in ("", " ", False, 3):
             with self.assertRaises(UserError):
                 self.shown.write({"name": name})

@@ -21,11 +21,13 @@ PAGE = CHECKOUT / "static" / "description" / "index.html"
 PICTURES = "../static/description/"  # as the fragments have it
 
 SECTIONS = {
+    "CONTEXT": "Use Cases / Context",
     "INSTALL": "Installation",
     "CONFIGURE": "Configuration",
     "USAGE": "Usage",
     "ROADMAP": "Known issues / Roadmap",
     "DEVELOP": "Development",
+    "HISTORY": "Changelog",
 }
 
 MATURITY = {
