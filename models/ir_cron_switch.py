@@ -14,10 +14,11 @@ class IrCron(models.Model):
     @classmethod
     def _process_job(cls, cron_cr, job):
         """Also do what was wished for a runner while its run kept its row locked."""
-        super()._process_job(cron_cr, job)
+        result = super()._process_job(cron_cr, job)
         if job.get("queue_job_runner"):
             wishes = cls.pool["queue.job.runner.wish"]
             cron_cr.postcommit.add(partial(wishes._after_run, cls.pool))
+        return result
 
     @api.model
     def _add_runner(self):
@@ -42,7 +43,8 @@ class IrCron(models.Model):
 
     @api.model
     def _new_runner_values(self):
-        names = set(self.with_context(active_test=False).search([]).mapped("name"))
+        crons = self.with_context(active_test=False)
+        names = set(crons.search([]).mapped("name"))  # pylint: disable=no-search-all
         number = 2
         while (name := f"Queue Job Runner {number}") in names:
             number += 1

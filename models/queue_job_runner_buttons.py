@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError, MissingError, UserError
 class QueueJobRunner(models.Model):
     _inherit = "queue.job.runner"
 
-    def write(self, vals):
+    def write(self, vals):  # pylint: disable=method-required-super
         """Rename the runners (``name``), or switch them on or off (``active``).
 
         A busy one gets its name, or is off, as soon as it is done with its job.
@@ -79,10 +79,10 @@ class QueueJobRunner(models.Model):
         :raises MissingError: one of them is no runner.
         """
         self.check_access("write")
-        crons = self.env["ir.cron"].sudo().with_context({})
-        crons = crons.with_context(active_test=False).search(
+        crons = self.env(su=True, context={})["ir.cron"]
+        found = crons.with_context(active_test=False).search(
             [("id", "in", self.ids), ("queue_job_runner", "=", True)]
         )
-        if len(crons) < len(set(self.ids)):
+        if len(found) < len(set(self.ids)):
             raise MissingError(self.env._("This is no runner, or not any more."))
-        return crons.with_context({})
+        return found.with_env(crons.env)

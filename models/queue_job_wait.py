@@ -20,6 +20,8 @@ IS_ENQUEUED = "enqueued"
 DEPENDENCIES = "dependencies"  # jobs are those that are not done
 ETA = "eta"  # detail is the time
 
+GET_NOW = f"SELECT {NOW}"
+
 PLACES = f"""
     SELECT state, CASE WHEN eta > %(now)s THEN eta END, COALESCE(channel, ''), {PLACE}
       FROM queue_job
@@ -79,7 +81,7 @@ class QueueJob(models.Model):
         """Return PostgreSQL's time; what decides is in the database then."""
         self.flush_model()
         self.env["ir.cron"].flush_model(["queue_job_runner", "active"])
-        self.env.cr.execute(f"SELECT {NOW}")
+        self.env.cr.execute(GET_NOW)
         return self.env.cr.fetchone()[0]
 
     def _wait_for_dependencies(self):

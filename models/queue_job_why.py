@@ -66,41 +66,40 @@ class QueueJob(models.Model):
         return escape(sentence) % values
 
     def _sentences(self):
-        _ = self.env._
         return {
-            REGULAR_RUNNER: _(
+            REGULAR_RUNNER: self.env._(
                 "The regular runner is in charge of this database: the runners in cron "
                 "workers stand aside."
             ),
-            INVALID_CHANNELS: _(
+            INVALID_CHANNELS: self.env._(
                 "No job starts, because the server's own configuration of channels "
                 "can't be understood: %(detail)s"
             ),
-            NO_RUNNER: _("No runner is active."),
-            IS_ENQUEUED: _("The regular runner has enqueued it."),
-            DEPENDENCIES: _(
+            NO_RUNNER: self.env._("No runner is active."),
+            IS_ENQUEUED: self.env._("The regular runner has enqueued it."),
+            DEPENDENCIES: self.env._(
                 "It waits for %(count)s of the jobs that it depends on: %(jobs)s."
             ),
-            ETA: _("It waits for its time: %(detail)s."),
-            PAUSED: _("Channel %(channel)s is paused."),
-            FULL: _(
+            ETA: self.env._("It waits for its time: %(detail)s."),
+            PAUSED: self.env._("Channel %(channel)s is paused."),
+            FULL: self.env._(
                 "It waits for a free place in channel %(channel)s: %(count)s of "
                 "%(detail)s running (%(jobs)s)."
             ),
-            THROTTLED: _("Channel %(channel)s is throttled until %(detail)s."),
-            FAILED_JOB: _(
+            THROTTLED: self.env._("Channel %(channel)s is throttled until %(detail)s."),
+            FAILED_JOB: self.env._(
                 "In the sequential channel %(channel)s it is held by a failed job: "
                 "%(jobs)s."
             ),
-            EARLIER_JOB: _(
+            EARLIER_JOB: self.env._(
                 "In the sequential channel %(channel)s it is held by a job that comes "
                 "first and waits for its time: %(jobs)s."
             ),
-            NEXT: _(
+            NEXT: self.env._(
                 "It is the next one to start; runners at work: %(working)s of "
                 "%(runners)s."
             ),
-            BEHIND: _(
+            BEHIND: self.env._(
                 "Jobs that come first, by priority and date: %(detail)s; runners at "
                 "work: %(working)s of %(runners)s."
             ),

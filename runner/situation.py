@@ -2,7 +2,8 @@
 """What a claim sees of the queue, and what it remembers of that for the next one.
 
 It remembers only a look that took ``SLOW`` seconds or longer, and goes by that for
-``MEMORY`` seconds: what was changed past ``changed_xid`` (see ``look.py``) is seen then.
+``MEMORY`` seconds: what was changed past ``changed_xid`` (see ``look.py``) is seen
+then.
 """
 
 import time

@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
@@ -59,7 +59,7 @@ class TestRescue(RunCase):
             row = self.job(job)
             self.assertIn(f"({pid}) was killed, crashed", row["rescue_message"])
             self.assertIn(f"It was try {tries}.", row["rescue_message"])
-            age = datetime.now(UTC).replace(tzinfo=None) - row["date_rescued"]
+            age = datetime.now(timezone.utc).replace(tzinfo=None) - row["date_rescued"]
             self.assertLess(abs(age), timedelta(minutes=5))
         self.assertEqual(self.job(last_try)["exc_message"], row["rescue_message"])
         row = self.job(other)

@@ -24,7 +24,7 @@ class TestRunnerScreen(RunnerCase):
     def start(self, job):
         job.with_context(cron_id=self.runner.id)._start(job.id)
 
-    def read(self):
+    def read(self):  # pylint: disable=method-required-super
         self.shown.invalidate_recordset()
         return self.shown.read()[0]
 
