@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 from uuid import uuid4
 
-from ..models import queue_job_claim, queue_job_wait
+from ..models import queue_job_claim
 from ..runner.channels import full_name
 from ..runner.claim import BEGIN_CLAIM, NOTE_START, NOW
 
@@ -27,14 +27,11 @@ INSERT = """
 def at(moment):
     """Let that be PostgreSQL's time in claims, for as long as the block lasts."""
     time = f"'{moment}'::timestamp"
-    with (
-        patch.multiple(
-            queue_job_claim,
-            NOW=time,
-            BEGIN_CLAIM=BEGIN_CLAIM.replace(NOW, time),
-            NOTE_START=NOTE_START.replace(NOW, time),
-        ),
-        patch.object(queue_job_wait, "NOW", time),
+    with patch.multiple(
+        queue_job_claim,
+        NOW=time,
+        BEGIN_CLAIM=BEGIN_CLAIM.replace(NOW, time),
+        NOTE_START=NOTE_START.replace(NOW, time),
     ):
         yield
 

@@ -4,6 +4,7 @@ import ctypes
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 
@@ -68,3 +69,15 @@ def attend(command, variables):
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+def free_port(preferred):
+    """Return the preferred port if nobody listens there, or any that is free."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise AssertionError("the system has no free port")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection
 
 from harness.cache import new_log
-from harness.demo.processes import free_port
+from harness.process import free_port
 from harness.report import Failure
 from harness.server import load_odoo_server
 

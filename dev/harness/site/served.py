@@ -1,13 +1,12 @@
 """The server of the site."""
 
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cache import new_log
 from harness.demo.processes import wait_for_workers
-from harness.process import run
+from harness.process import free_port, run
 from harness.report import step
 from harness.server import load_odoo_server
 
@@ -35,11 +34,11 @@ def site(env, database, jobs, runners):
     One cron worker is left beside the runners. Some jobs take longer than a worker may
     take by default.
     """
-    port = _free_port(8069)
+    port = free_port(8069)
     options = [
         "--workers=2",
         f"--http-port={port}",
-        f"--gevent-port={_free_port(8072)}",
+        f"--gevent-port={free_port(8072)}",
         f"--max-cron-threads={runners + 1}",
         "--limit-time-real-cron=0",
     ]
@@ -57,16 +56,3 @@ def site(env, database, jobs, runners):
         yield Site(f"http://127.0.0.1:{port}", server)
     finally:
         server.kill()
-
-
-def _free_port(preferred):
-    """Return the preferred port if nobody listens there, or any that is free."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise AssertionError("the system has no free port")
