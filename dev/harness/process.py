@@ -70,6 +70,7 @@ def attend(command, variables):
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
+
 def free_port(preferred):
     """Return the preferred port if nobody listens there, or any that is free."""
     for port in (preferred, 0):
