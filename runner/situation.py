@@ -14,7 +14,7 @@ from .channels import short_names
 from .decision import Head, Queue
 from .look import HOLDS, LOOK, LOOK_AGAIN, MOST_CHANGES
 
-SLOW = 0.003  # a look at what has changed takes about that
+SLOW = 0.006  # longer than a look at what has changed
 MEMORY = 1
 
 

@@ -55,8 +55,8 @@ def draw(path, rows, systems, about):
 
 def _factor(row, name):
     ratio = row.ratio(name, REGULAR)
-    if not ratio:
-        return None
+    if ratio is None or not 0 < ratio < math.inf:
+        return None  # what is short enough can come out as nothing, or less
     return ratio if row.more_is_better else 1 / ratio
 
 
