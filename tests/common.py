@@ -50,6 +50,12 @@ class RunnerCase(TransactionCase):
     def new_user(cls, login, groups="base.group_user"):
         return new_test_user(cls.env, login, groups=groups)
 
+    @classmethod
+    def new_manager(cls):
+        """Make a manager of jobs who is no administrator."""
+        groups = "base.group_user,queue_job.group_queue_job_manager"
+        return cls.new_user("job manager", groups)
+
     def enqueue_several(self, count):
         """Enqueue jobs that leave their number, and return their records."""
         jobs = (self.enqueue("leave", str(number)) for number in range(count))

@@ -16,8 +16,7 @@ class TestChannelCounts(ChannelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        group = "queue_job.group_queue_job_manager"
-        manager = cls.new_user("job manager", f"base.group_user,{group}")
+        manager = cls.new_manager()
         cls.root = cls.root.with_user(manager)
         values = {"name": "a", "parent_id": cls.root.id}
         cls.parent = cls.root.create(values)

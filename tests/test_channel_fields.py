@@ -118,8 +118,7 @@ class TestChannelRights(ChannelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        group = "queue_job.group_queue_job_manager"
-        cls.manager = cls.new_user("job manager", f"base.group_user,{group}")
+        cls.manager = cls.new_manager()
         cls.clerk = cls.new_user("clerk")
 
     def test_manager_edits_pauses_and_resumes(self):

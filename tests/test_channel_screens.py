@@ -21,8 +21,7 @@ class TestChannelForm(ChannelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        group = "queue_job.group_queue_job_manager"
-        manager = cls.new_user("job manager", f"base.group_user,{group}")
+        manager = cls.new_manager()
         cls.root = cls.root.with_user(manager)
 
     def form(self, channel):

@@ -23,8 +23,7 @@ class TestFigures(ChannelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        group = "queue_job.group_queue_job_manager"
-        cls.manager = cls.new_user("job manager", f"base.group_user,{group}")
+        cls.manager = cls.new_manager()
 
     def figures(self):
         return call_kw(self.env["queue.job"].with_user(self.manager), "figures", [], {})

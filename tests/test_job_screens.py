@@ -19,8 +19,7 @@ class TestJobScreens(ChannelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        group = "queue_job.group_queue_job_manager"
-        manager = cls.new_user("job manager", f"base.group_user,{group}")
+        manager = cls.new_manager()
         cls.queue = cls.env["queue.job"].with_user(manager)
         cls.action = cls.env.ref("queue_job.action_queue_job")
 

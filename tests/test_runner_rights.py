@@ -17,7 +17,7 @@ class TestRunnerRights(RunnerCase):
         cls.users = {
             "portal": cls.new_user("portal user", "base.group_portal"),
             "internal": cls.new_user("internal user"),
-            "manager": cls.new_user("job manager", f"base.group_user,{MANAGER}"),
+            "manager": cls.new_manager(),
             "admin": cls.new_user("administrator", f"base.group_system,{MANAGER}"),
         }
 

@@ -16,8 +16,7 @@ class TestRunnerScreen(RunnerCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        groups = "base.group_user,queue_job.group_queue_job_manager"
-        cls.manager = cls.new_user("job manager", groups)
+        cls.manager = cls.new_manager()
         cls.runners = cls.env["queue.job.runner"].with_user(cls.manager)
         cls.shown = cls.runners.browse(cls.runner.id)
 

@@ -22,8 +22,7 @@ class TestWhy(ChannelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        group = "queue_job.group_queue_job_manager"
-        cls.manager = cls.new_user("job manager", f"base.group_user,{group}")
+        cls.manager = cls.new_manager()
 
     def why(self, job):
         """Return what a Job Queue Manager who is no administrator reads."""
