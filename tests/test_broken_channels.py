@@ -145,10 +145,9 @@ class TestBrokenChannelsOnAServer(ServerCase):
         self.assertEqual(good.log_text().count("No job starts"), 1)
 
     def runs(self, xmlid):
-        """Trigger a cron; return a condition: it has run since."""
-        last = "SELECT lastcall FROM ir_cron WHERE id = %s"
+        """Trigger a cron; return a condition: a run has ended that used it up."""
         with self.transaction() as env:
-            cron_id = env.ref(xmlid).id
-            before = self.query(last, cron_id)
-            env.ref(xmlid)._trigger()
-        return lambda: self.query(last, cron_id) != before
+            trigger_id = env.ref(xmlid)._trigger().id
+        return lambda: not self.query(
+            "SELECT 1 FROM ir_cron_trigger WHERE id = %s", trigger_id
+        )
