@@ -1,95 +1,27 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Which runner is woken, and when.
-
-A trigger of Odoo wakes one runner. Who enqueues wakes one that is idle, and each
-claim that leaves something to start wakes one more: waking all of them would mean a
-run without a job for every runner but one.
-"""
 
 import logging
+import os
 from datetime import timedelta
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
 
-from ..runner.presence import PRESENT
-from ..runner.switch import IS_RUNNER
 from ..runner.timer import arm
+from ..runner.wake_up import (
+    CALL_AT,
+    DEPUTY_AFTER,
+    IS_ONE_PRESENT,
+    LOOK_AFTER,
+    PICK_ANOTHER,
+    RELIED_UPON,
+    TRIGGER_TWO,
+    UNCONSUMED_TRIGGER,
+)
 
 _logger = logging.getLogger(__name__)
 
 TRIGGER = f"{__name__}.trigger"
-
-# Presence is no matter of snapshots: it is known in a long transaction too.
-PICK = f"""
-    SELECT id
-      FROM ir_cron
-     WHERE {IS_RUNNER}
-     ORDER BY id IN ({PRESENT}),
-              EXISTS (
-                  SELECT
-                    FROM ir_cron_trigger
-                   WHERE cron_id = ir_cron.id
-                     AND call_at <= clock_timestamp() AT TIME ZONE 'UTC'
-              ),
-              id
-     LIMIT 1
-"""
-
-# In case the process of the runner that was picked hangs: another one looks some time
-# later, unless it does so anyway. A trigger that is due now is about to be gone.
-DEPUTY = f"""
-    SELECT id
-      FROM ir_cron
-     WHERE {IS_RUNNER}
-       AND id <> %s
-       AND NOT EXISTS (
-           SELECT
-             FROM ir_cron_trigger
-            WHERE cron_id = ir_cron.id AND call_at > %s AND call_at <= %s
-       )
-     ORDER BY id
-     LIMIT 1
-"""
-DEPUTY_AFTER = timedelta(seconds=10)
-
-# After the commit: is the runner that was picked at work, or is it to be off?
-LOOK_AFTER = f"""
-    SELECT call_at - clock_timestamp() AT TIME ZONE 'UTC',
-           cron_id IN ({PRESENT}),
-           cron_id NOT IN (SELECT id FROM ir_cron WHERE {IS_RUNNER})
-      FROM ir_cron_trigger
-     WHERE id = %s
-"""
-
-# Runners that work will look again by themselves, after their job.
-PICK_ANOTHER = f"""
-    SELECT id
-      FROM ir_cron
-     WHERE {IS_RUNNER}
-       AND id NOT IN (
-           SELECT runner_id
-             FROM queue_job
-            WHERE state IN ('started', 'enqueued') AND runner_id IS NOT NULL
-       )
-     ORDER BY id IN ({PRESENT}), id
-     LIMIT 1
-"""
-
-IS_ONE_PRESENT = f"SELECT EXISTS ({PRESENT} AND objid = ANY(%s))"
-
-# Odoo deletes the triggers of a run at its start and commits that at its end:
-# until then they are still to be seen, but locked. One that has been due for long is
-# not relied upon: if its worker was killed, nobody is notified of it a second time.
-UNCONSUMED_TRIGGER = """
-    SELECT id
-      FROM ir_cron_trigger
-     WHERE cron_id = ANY(%s)
-       AND call_at BETWEEN %s AND %s
-     LIMIT 1
-       FOR KEY SHARE SKIP LOCKED
-"""
-RELIED_UPON = timedelta(seconds=5)
 
 
 class IrCron(models.Model):
@@ -99,35 +31,53 @@ class IrCron(models.Model):
     def _wake(self, moment):
         """Wake a runner at this moment, or earlier, once in this transaction.
 
-        The transaction's trigger is remembered by id, and verified: a savepoint that
-        was rolled back has taken it along. Triggers of others are not relied upon.
-        The run looks after what is due later. A second runner, if there is one, is
-        triggered for some seconds later, in case the first one hangs.
+        The transaction's trigger is remembered by id, and verified when a savepoint may
+        have taken it along: Odoo clears the pre-commit data when it rolls one back. One
+        that is lost without Odoo's knowledge is noticed after the commit. Triggers of
+        others are not relied upon. The run looks after what is due later. A second
+        runner, if there is one, is triggered for some seconds later, in case the first
+        one hangs.
 
         :param moment: a naive datetime in UTC, in whole seconds
         """
         cr = self.env.cr
-        triggers = self.env["ir.cron.trigger"].sudo()
-        trigger = triggers.browse(cr.postcommit.data.get(TRIGGER)).exists()
-        if trigger and trigger.call_at <= moment:
+        data, verified = cr.postcommit.data, cr.precommit.data
+        trigger_id, call_at = data.get(TRIGGER, (None, None))
+        if verified.get(TRIGGER) and call_at <= moment:
             return
-        if trigger:
-            trigger.call_at = moment
-            if moment <= fields.Datetime.now():
-                cr.postcommit.add(self._notifydb)
+        cr.execute(CALL_AT, [trigger_id])
+        if row := cr.fetchone():
+            [call_at] = row
+            if call_at > moment:
+                trigger = self.env["ir.cron.trigger"].sudo().browse(trigger_id)
+                trigger.call_at = moment
+                trigger.flush_recordset()
+                self._notify_if_due(moment)
+        elif trigger_id := self._trigger_two(moment):
+            call_at = moment
+            if TRIGGER not in data:
+                cr.postcommit.add(partial(_look_after, self.pool, data))
+            self._notify_if_due(moment)
+        else:
             return
+        data[TRIGGER] = trigger_id, min(call_at, moment)
+        verified[TRIGGER] = True
+
+    @api.model
+    def _trigger_two(self, moment):
+        """Trigger a runner, and its deputy; return the id of the runner's trigger."""
+        cr = self.env.cr
         self.flush_model(["queue_job_runner", "active"])
-        cr.execute(PICK)
-        if picked := cr.fetchone():
-            trigger = self.browse(picked).sudo()._trigger(at=moment)
-            later = moment + DEPUTY_AFTER
-            cr.execute(DEPUTY, [*picked, moment, later])
-            if deputy := cr.fetchone():
-                self.browse(deputy).sudo()._trigger(at=later)
-            if TRIGGER not in cr.postcommit.data:
-                look_after = partial(_look_after, self.pool, cr.postcommit.data)
-                cr.postcommit.add(look_after)
-            cr.postcommit.data[TRIGGER] = trigger.id
+        values = {"moment": moment, "later": moment + DEPUTY_AFTER}
+        cr.execute(TRIGGER_TWO, {**values, "uid": self.env.uid})
+        row = cr.fetchone()
+        return row and row[0]
+
+    @api.model
+    def _notify_if_due(self, moment):
+        """After the commit, as ``ir.cron._trigger`` does."""
+        if moment <= fields.Datetime.now() or os.getenv("ODOO_NOTIFY_CRON_CHANGES"):
+            self.env.cr.postcommit.add(self._notifydb)
 
     @api.model
     def _wake_another(self):
@@ -168,13 +118,13 @@ def _look_after(registry, data):
 
     The runner that was picked may have got a job meanwhile, from another transaction
     that has picked the same one: it will not look before that is done. Or it has been
-    switched off. One without a job is woken then. Its claim comes after this commit,
-    and so does that of each runner that has a job now.
+    switched off, or the trigger is gone. One without a job is woken then. Its claim
+    comes after this commit, and so does that of each runner that has a job now.
     """
     try:
         with registry.cursor() as cr:
-            cr.execute(LOOK_AFTER, [data[TRIGGER]])
-            ahead, is_present, is_off = cr.fetchone() or (timedelta(), False, False)
+            cr.execute(LOOK_AFTER, data[TRIGGER])
+            ahead, is_present, is_off = cr.fetchone() or (timedelta(), True, False)
             if ahead > timedelta() and not is_off:
                 arm(cr.dbname, ahead.total_seconds())
             elif is_present or is_off:

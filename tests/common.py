@@ -79,6 +79,15 @@ class RunnerCase(TransactionCase):
         """What the jobs have left, in the order of their writing."""
         return self.model.search([], order="id").mapped("name")
 
+    def forget_wake_up(self):
+        """As if another transaction began."""
+        self.env.cr.precommit.clear()
+        self.env.cr.postcommit.clear()
+
+    def forget_triggers(self):
+        self.env["ir.cron.trigger"].search([]).unlink()
+        self.forget_wake_up()
+
     def triggers(self, runner=None):
         return self.env["ir.cron.trigger"].search(
             [("cron_id", "=", (runner or self.runner).id)]

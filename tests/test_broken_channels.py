@@ -148,6 +148,6 @@ class TestBrokenChannelsOnAServer(ServerCase):
         """Trigger a cron; return a condition: a run has ended that used it up."""
         with self.transaction() as env:
             trigger_id = env.ref(xmlid)._trigger().id
-        return lambda: not self.query(
-            "SELECT 1 FROM ir_cron_trigger WHERE id = %s", trigger_id
+        return lambda: (
+            not self.query("SELECT 1 FROM ir_cron_trigger WHERE id = %s", trigger_id)
         )

@@ -68,7 +68,7 @@ class TestChannelWakeUps(ChannelCase):
     """Jobs that waited for a limit start when it changes."""
 
     def assertWakes(self, function, times=1):
-        self.env["ir.cron.trigger"].search([]).unlink()
+        self.forget_triggers()
         result = function()
         self.assertEqual(len(self.triggers()), times)
         return result

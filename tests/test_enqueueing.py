@@ -64,15 +64,9 @@ class TestOneTriggerPerTransaction(RunnerCase):
         self.enqueue("leave", "a", eta=self.eta(3))
         self.assertEqual(self.moments(), [self.eta(3)])
 
-    def test_trigger_that_is_gone_is_made_again(self):
-        self.enqueue("leave", "a")
-        self.env["ir.cron.trigger"].search([]).unlink()
-        self.enqueue("leave", "b")
-        self.assertEqual(len(self.moments()), 1)
-
     def test_trigger_of_another_transaction_is_not_relied_upon(self):
         self.enqueue("leave", "a")
-        self.env.cr.postcommit.data.clear()
+        self.forget_wake_up()
         self.enqueue("leave", "b")
         self.assertEqual(len(self.moments()), 2)
 
@@ -81,7 +75,7 @@ class TestOneTriggerPerTransaction(RunnerCase):
         deputy = self.runner.copy()
         for _number in range(3):
             self.enqueue("leave", "a", eta=self.eta(0))
-            self.env.cr.postcommit.data.clear()
+            self.forget_wake_up()
         self.assertEqual(set(self.triggers().mapped("call_at")), {self.eta(0)})
         self.assertEqual(self.triggers(deputy).mapped("call_at"), [self.eta(10)])
 
@@ -152,6 +146,22 @@ class TestEnqueueing(RunCase):
         self.enter(self.first)
         cr.rollback()
         self.assertEqual(self.triggered(), [])
+
+    def test_trigger_that_goes_without_odoos_knowledge_is_missed_after_the_commit(self):
+        for etas in ([None, None], [3600, 1800, 2700]):
+            with self.subTest(etas=etas):
+                cr = self.cursor()
+                ledger = api.Environment(cr, SUPERUSER_ID, {})["queue.job.demo.ledger"]
+                *before, undone, last = etas
+                for eta in before:
+                    ledger.with_delay(eta=eta).record("before")
+                cr.execute("SAVEPOINT unknown")
+                ledger.with_delay(eta=undone).record("undone")
+                cr.execute("ROLLBACK TO SAVEPOINT unknown")
+                ledger.with_delay(eta=last).record("last")
+                cr.commit()  # pylint: disable=invalid-commit
+                self.assertEqual(self.triggered(), [self.first])
+                self.triggers()
 
     def test_eta_arms_the_timer_of_the_process_that_enqueues(self):
         self.enqueue("record", "job", eta=100)

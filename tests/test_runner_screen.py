@@ -78,7 +78,7 @@ class TestRunnerScreen(RunnerCase):
         self.assertEqual(runners, self.shown)
 
     def test_switch(self):
-        self.env["ir.cron.trigger"].search([]).unlink()
+        self.forget_triggers()
         self.shown.action_switch_off()
         self.assertFalse(self.runner.active)
         self.assertFalse(self.triggers())
@@ -91,7 +91,7 @@ class TestRunnerScreen(RunnerCase):
     def test_other_runners_look_for_what_one_that_is_off_would_start(self):
         other = self.add()
         self.enqueue("leave", "a")
-        self.env["ir.cron.trigger"].search([]).unlink()
+        self.forget_triggers()
         self.env.cr.postcommit.clear()
         self.shown.action_switch_off()
         self.assertTrue(self.triggers(other))
@@ -141,7 +141,7 @@ class TestRunnerScreen(RunnerCase):
         self.assertTrue(second.active)
 
     def test_run_now(self):
-        self.env["ir.cron.trigger"].search([]).unlink()
+        self.forget_triggers()
         self.shown.action_run_now()
         self.assertTrue(self.triggers())
         self.shown.action_switch_off()

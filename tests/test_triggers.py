@@ -24,9 +24,6 @@ class TestTriggers(RunnerCase):
     def assertTriggeredAt(self, *moments):
         self.assertEqual(sorted(self.triggers().mapped("call_at")), sorted(moments))
 
-    def forget_triggers(self):
-        self.triggers().unlink()
-
     def finished_job(self, method="leave"):
         job = self.enqueue(method, "a")
         if method == "fail":
