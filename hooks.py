@@ -1,8 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from .runner.look_functions import DROP_FUNCTIONS
+
 
 def uninstall_hook(env):
-    """Delete every cron that calls what is about to go, and the addon's settings.
+    """Delete every cron that calls what is about to go, and the addon's settings and
+    functions in the database.
 
     Odoo knows the first runner by its XML id; duplicates have none, and a cron's
     server action outlives it. Active or not, and flagged or not: without the method
@@ -17,3 +20,4 @@ def uninstall_hook(env):
     actions.unlink()
     settings = [("key", "=like", "queue_job_cron_jobrunner.%")]
     env["ir.config_parameter"].search(settings).unlink()
+    env.cr.execute(DROP_FUNCTIONS)

@@ -11,6 +11,7 @@ from odoo.addons.queue_job.job import PENDING
 from ..runner.acquisition import Acquisition
 from ..runner.claim import BEGIN_CLAIM, LOCK, NOTE_START, NOW, START_JOB
 from ..runner.look import GET_XID, IS_ALIVE, IS_LATER, IS_READY, PLACE, THIS_XID
+from ..runner.look_functions import CREATE_FUNCTIONS
 from ..runner.regular import RegularRunnerActive
 from ..runner.switch import SwitchedOff
 
@@ -46,6 +47,7 @@ class QueueJob(models.Model):
 
     def init(self):
         self.env.cr.execute(DEFAULT_XID)
+        self.env.cr.execute(CREATE_FUNCTIONS)
         return super().init()
 
     def write(self, vals):

@@ -9,13 +9,12 @@ One probe of an index finds the first ready job of a channel, and the next chann
 An old snapshot, such as that of a job that runs for an hour, keeps the index
 entries of all the jobs that were done since, and each claim would walk over them:
 ``LOOK_AGAIN`` begins at what was seen a moment ago and asks what has changed since.
+Both are bodies of functions (``look_functions.py``).
 ``changed_xid`` is the transaction that has put the job where it is in the queue.
 Claims set it by SQL, PostgreSQL for a new job, the ORM on write.
 """
 
 from .switch import IS_RUNNER
-
-MOST_CHANGES = 1000  # above, it is cheaper to look anew
 
 # An empty value comes last. As it is, it would compare with nothing.
 PRIORITY = "COALESCE(priority, 2147483647)"
@@ -76,14 +75,13 @@ LOOK_AGAIN = f"""
                     ELSE {SINCE} END, id, runner_id
           FROM queue_job
          WHERE {IS_ALIVE}
-           AND (changed_xid >= %(xmax)s::float8
-                OR changed_xid = ANY(%(in_progress)s::float8[]))
-         LIMIT {MOST_CHANGES}
+           AND (changed_xid >= xmax_seen
+                OR changed_xid = ANY(in_progress_seen))
+         LIMIT most_changes
     )
     SELECT * FROM changed
     UNION ALL SELECT 'ready', found.*
-                FROM unnest(%(channels)s::varchar[], %(priorities)s::int[],
-                            %(dates)s::timestamp[], %(ids)s::int[])
+                FROM unnest(channels_seen, priorities_seen, dates_seen, ids_seen)
                      AS known (channel, priority, date_created, id)
                CROSS JOIN LATERAL (
                    SELECT {_HEAD} FROM queue_job
@@ -92,9 +90,9 @@ LOOK_AGAIN = f"""
                           >= (known.priority, known.date_created, known.id) {_FIRST}
                ) AS found
     UNION ALL SELECT {_RUNNING}
-                FROM queue_job WHERE {IS_RUNNING} AND id = ANY(%(running)s::int[])
+                FROM queue_job WHERE {IS_RUNNING} AND id = ANY(running_seen)
     UNION ALL (SELECT 'eta', NULL, NULL, eta, NULL, NULL
-                 FROM ({_FIRST_ETA} AND eta >= %(first_eta)s ORDER BY eta LIMIT 1)
+                 FROM ({_FIRST_ETA} AND eta >= first_eta_seen ORDER BY eta LIMIT 1)
                       AS first)
     UNION ALL SELECT 'changes', NULL, count(*)::int, NULL, NULL, NULL FROM changed
     {_ALWAYS}

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from .channels import short_names
 from .decision import Head, Queue
-from .look import HOLDS, LOOK, LOOK_AGAIN, MOST_CHANGES
+from .look import HOLDS
+from .look_functions import CALL_LOOK, CALL_LOOK_AGAIN
 
-SLOW = 0.006  # longer than a look at what has changed
+MOST_CHANGES = 1000  # above, it is cheaper to look anew
+SLOW = 0.003  # longer than a look at what has changed
 MEMORY = 1
 
 
@@ -65,13 +67,13 @@ def look(cr, known=None):
         changed since.
     """
     if known and known.is_worth_remembering():
-        cr.execute(LOOK_AGAIN, _memory(known), log_exceptions=False)
+        cr.execute(CALL_LOOK_AGAIN, _memory(known), log_exceptions=False)
         situation, changes = _read(cr.fetchall())
         if changes < MOST_CHANGES:
             situation.seen, situation.slow = known.seen, True
             return situation
     start = time.monotonic()
-    cr.execute(LOOK, log_exceptions=False)
+    cr.execute(CALL_LOOK, log_exceptions=False)
     situation, _changes = _read(cr.fetchall())
     situation.slow = time.monotonic() - start >= SLOW
     return situation
@@ -82,6 +84,7 @@ def _memory(known):
     return {
         "xmax": known.snapshot.xmax,
         "in_progress": known.snapshot.in_progress,
+        "most_changes": MOST_CHANGES,
         "channels": list(heads),
         "priorities": [head.priority for head in heads.values()],
         "dates": [head.date_created for head in heads.values()],
