@@ -10,8 +10,6 @@ a run of all sections also leaves the plot in static/description/benchmark.png.
 import argparse
 import os
 import shutil
-import signal
-import sys
 import time
 from contextlib import ExitStack
 from datetime import datetime
@@ -36,8 +34,6 @@ PLOT = Path("static", "description", "benchmark.png")
 def main(argv):
     """Return 0 if all could be measured, whether the goals are met or not."""
     options = _parse(argv)
-    # a closed terminal must not leave the servers behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     with alone("bench", "another bench"), environment("bench") as env:
         os.environ.update(env.variables)
         systems = make_systems(env, options.peer)

@@ -10,8 +10,6 @@ in bulk, and the wake-ups are counted. Exit status 1 tells of violations.
 import argparse
 import os
 import random
-import signal
-import sys
 import time
 
 from rich.console import Console
@@ -30,8 +28,6 @@ def main(argv):
     """Return 0 if there was no violation, 1 otherwise."""
     options = _parse(argv)
     console = Console()
-    # a closed terminal must not leave the servers behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     # channels of the server's own configuration would hold alone
     os.environ["ODOO_QUEUE_JOB_CHANNELS"] = "root:0"
     with environment() as env, own_or_given(env, "capacity") as place:

@@ -9,8 +9,6 @@ a server that PGHOST names is left alone. Exit status 1 tells of violations.
 import argparse
 import os
 import random
-import signal
-import sys
 import time
 
 from rich.console import Console
@@ -31,8 +29,6 @@ def main(argv):
     """Return 0 if there was no violation, 1 otherwise."""
     options = _parse(argv)
     console = Console()
-    # a closed terminal must not leave the servers behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     with environment() as env, own_or_given(env, "chaos") as place:
         cluster, databases, database = place
         if not cluster:

@@ -2,8 +2,6 @@
 
 import argparse
 import os
-import signal
-import sys
 import time
 from contextlib import closing, suppress
 
@@ -28,8 +26,6 @@ def main(argv):
     """Return 0 if every job ended as it was meant to, 1 otherwise."""
     options = _parse(argv)
     console = Console()
-    # a closed terminal must not leave the server behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     try:
         # PostgreSQL may have to wait for busy cron workers, and others for PostgreSQL
         with environment("site" if options.serve else None) as env:
