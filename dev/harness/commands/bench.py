@@ -7,7 +7,6 @@ what else it does. Tables, a file with everything, the tables as Markdown, and a
 a run of all sections also leaves the plot in static/description/benchmark.png.
 """
 
-import argparse
 import os
 import shutil
 import time
@@ -25,6 +24,7 @@ from harness.bench.statements import log_statements
 from harness.bench.systems import make_systems
 from harness.cache import NAME, alone, folder
 from harness.environment import environment
+from harness.options import Options
 
 WIDTH = 120  # of tables that are not for a terminal
 BUSY = 0.3  # of the cores
@@ -56,11 +56,7 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        prog="./dev/bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("bench", __doc__)
     parser.add_argument(
         "sections",
         nargs="*",

@@ -7,9 +7,7 @@ capacity each channel uses while it has enough of them. With --storm: a queue is
 in bulk, and the wake-ups are counted. Exit status 1 tells of violations.
 """
 
-import argparse
 import os
-import random
 import time
 
 from rich.console import Console
@@ -18,6 +16,7 @@ from rich.markup import escape
 from harness.capacity import flood, kept
 from harness.chaos.cluster import own_or_given
 from harness.environment import environment
+from harness.options import Options
 
 LEAST = 90  # per cent
 SHOWN = 30  # violations
@@ -45,26 +44,14 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        prog="./dev/capacity",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("capacity", __doc__)
     jobs = f"how many jobs (default: {kept.JOBS}, with --storm {flood.JOBS})"
     parser.add_argument("--storm", action="store_true", help="count the wake-ups")
     parser.add_argument("--jobs", type=int, metavar="N", help=jobs)
-    for name, default, what in [
-        ("kills", 10, "how many cron workers to kill; none with --storm"),
-        ("least", LEAST, "of its capacity a channel has to use so many per cent"),
-        ("seed", random.randrange(10**6), "which jobs, edits and kills"),
-    ]:
-        parser.add_argument(
-            f"--{name}",
-            type=int,
-            default=default,
-            metavar="N",
-            help=f"{what} (default: {'any' if name == 'seed' else default})",
-        )
+    parser.add_number("kills", "how many cron workers to kill; none with --storm", 10)
+    least = "of its capacity a channel has to use so many per cent"
+    parser.add_number("least", least, LEAST)
+    parser.add_seed("which jobs, edits and kills")
     parser.add_argument(
         "--length",
         type=float,

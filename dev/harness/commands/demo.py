@@ -1,6 +1,5 @@
 """`./dev/demo`: watch jobs being run by the cron workers of a real Odoo."""
 
-import argparse
 import os
 import time
 from contextlib import closing, suppress
@@ -15,6 +14,7 @@ from harness.demo.plan import MINIMUM, make_plan
 from harness.demo.processes import enqueueing, odoo_server, wait_for_workers
 from harness.demo.summary import print_summary
 from harness.environment import environment
+from harness.options import Options
 from harness.report import Failure, step
 from harness.site.served import site
 from harness.site.work import MANAGER
@@ -40,14 +40,8 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(prog="./dev/demo", description=__doc__)
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=300,
-        metavar="N",
-        help=f"how many jobs, at least {MINIMUM} (default: %(default)s)",
-    )
+    parser = Options("demo", __doc__)
+    parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 300)
     parser.add_argument(
         "--runners",
         type=int,
