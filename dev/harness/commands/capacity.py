@@ -11,15 +11,14 @@ import os
 import time
 
 from rich.console import Console
-from rich.markup import escape
 
 from harness.capacity import flood, kept
 from harness.chaos.cluster import own_or_given
+from harness.demo.summary import print_mistakes
 from harness.environment import environment
 from harness.options import Options
 
 LEAST = 90  # per cent
-SHOWN = 30  # violations
 MINIMUM = 100  # jobs
 
 
@@ -36,8 +35,7 @@ def main(argv):
         start = time.monotonic()
         run = flood.run if options.storm else kept.run
         violations = run(console, env.checkout, databases, database, options)
-        for violation in violations[:SHOWN]:
-            console.print(f"[red]✘[/] {escape(violation)}", highlight=False)
+        print_mistakes(console, violations)
         console.print(f"Violations: {len(violations)}", highlight=False)
         console.print(f"Duration: {time.monotonic() - start:.0f} s", highlight=False)
     return 1 if violations else 0
