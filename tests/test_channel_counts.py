@@ -55,11 +55,11 @@ class TestChannelCounts(ChannelCase):
     def test_age_of_the_oldest_waiting_job(self):
         old, new, later, other = self.enqueue_in("a.b", "a.b", "a.b", "a")
         now = Datetime.now()
-        self.age(old, now - 3 * HOUR)
-        self.age(new, now - HOUR)
+        self.set_created(old, now - 3 * HOUR)
+        self.set_created(new, now - HOUR)
         later.eta = now + HOUR
-        self.age(later, now - 5 * HOUR)
-        self.age(other, now - 9 * HOUR)
+        self.set_created(later, now - 5 * HOUR)
+        self.set_created(other, now - 9 * HOUR)
         other.eta = now - 4 * HOUR
         self.assertAges(4, 4, 3)
         self.end(old)
@@ -68,12 +68,6 @@ class TestChannelCounts(ChannelCase):
         self.assertAges(4, 4, 0)
         self.end(other)
         self.assertAges(0, 0, 0)
-
-    def age(self, job, moment):
-        job.flush_recordset()
-        statement = "UPDATE queue_job SET date_created = %s WHERE id = %s"
-        self.env.cr.execute(statement, [moment, job.id])
-        job.invalidate_recordset()
 
     def assertAges(self, *hours):
         self.channels.invalidate_recordset()

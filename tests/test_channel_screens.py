@@ -4,9 +4,8 @@ from odoo.tests import Form
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
-from .channel_case import ChannelCase
+from .channel_case import LOGGER, ChannelCase
 
-LOGGER = "odoo.addons.queue_job_cron_jobrunner.runner.server_channels"
 OURS = ["capacity", "sequential", "throttle", "capacity_default", "sequential_default"]
 PAUSE = "//button[@name='action_pause']"
 RESUME = "//button[@name='action_resume']"
