@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from odoo.fields import Datetime
-from odoo.tools.safe_eval import safe_eval
 
 from .channel_case import ChannelCase
 
@@ -73,17 +72,3 @@ class TestChannelCounts(ChannelCase):
         self.channels.invalidate_recordset()
         ages = self.channels.mapped("oldest_age")
         self.assertEqual([round(age, 1) for age in ages], list(hours))
-
-    def test_limits_can_be_edited_in_the_list(self):
-        view = self.env.ref("queue_job.view_queue_job_channel_tree")
-        arch = self.root._get_view(view.id, "list")[0]
-        self.assertEqual(arch.get("editable"), "bottom")
-        values = self.parent.read()[0]
-        for name in ("capacity", "sequential", "throttle", "paused"):
-            [field] = arch.xpath(f"//field[@name='{name}']")
-            for attribute in ("readonly", "invisible"):
-                self.assertFalse(safe_eval(field.get(attribute, "0"), values))
-            self.configure("root:4")
-            hidden = safe_eval(field.get("invisible"), self.parent.read()[0])
-            self.assertTrue(hidden)
-            self.configure()

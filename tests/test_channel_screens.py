@@ -126,6 +126,13 @@ class TestChannelList(ChannelCase):
         self.assertLessEqual(limits, set(self.cells(self.root)))
         self.assertFalse(self.decoration(self.root))
 
+    def test_limits_can_be_edited(self):
+        arch = self.list_view()
+        self.assertEqual(arch.get("editable"), "bottom")
+        for name in ("capacity", "sequential", "throttle", "paused"):
+            [field] = arch.xpath(f"//field[@name='{name}']")
+            self.assertFalse(field.get("readonly"), name)
+
     def test_paused_channels_are_muted(self):
         child = self.channel("b", self.channel("a", paused=True))
         self.assertEqual(self.decoration(child), ["decoration-muted"])
