@@ -30,7 +30,7 @@ class IrCron(models.Model):
 
     @api.model
     def _queue_job_runners(self):
-        """Return the active runners, as superuser: enqueueing needs no right on crons.
+        """Return the active runners, as superuser: to trigger them needs no right.
 
         The flag is asked for explicitly, since a caller's ``active_test=False``
         would bring the inactive ones too.

@@ -52,7 +52,6 @@ class QueueJobChannel(models.Model):
     @api.depends("running_count", "effective_capacity")
     def _compute_occupancy(self):
         for channel in self:
-            numbers = [channel.running_count, channel.effective_capacity]
-            channel.occupancy = " / ".join(
-                map(str, numbers if numbers[1] else numbers[:1])
-            )
+            channel.occupancy = str(channel.running_count)
+            if channel.effective_capacity:
+                channel.occupancy += f" / {channel.effective_capacity}"

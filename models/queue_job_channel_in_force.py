@@ -46,8 +46,12 @@ class QueueJobChannel(models.Model):
         "parent_id.effective_paused",
     )
     def _compute_effective_limits(self):
+        try:
+            _source, of_server = server_channels()
+        except InvalidChannels:
+            of_server = Channels({})
         for channel in self:
-            channels = channel._channels_shown()
+            channels = of_server or channel._channels_of_records()
             limits = [channels.limits(name) for name in path(channel.complete_name)]
             capacities = [each.capacity for each in limits if each.capacity]
             channel.effective_capacity = min(capacities, default=0)
@@ -83,22 +87,18 @@ class QueueJobChannel(models.Model):
         ]
         return ":".join([str(limits.capacity), *options])
 
-    def _channels_shown(self):
-        """Return the :class:`Channels` in force from this one to the root.
+    def _channels_of_records(self):
+        """Return the :class:`Channels` of the records from this one to the root.
 
         As they are being edited; without a query for each channel of a page.
         """
-        try:
-            _source, channels = server_channels()
-        except InvalidChannels:
-            return Channels({})
         way = self
         while (parent := way[-1].parent_id) and parent not in way:
             way += parent
         if self.name != ROOT and len(way) == 1:
             way += self.search([("complete_name", "=", ROOT)])
         # one that has no name yet would be taken for the root
-        return channels or Channels(
+        return Channels(
             {each.complete_name: each._own_limits() for each in way if each.name}
         )
 

@@ -3,17 +3,15 @@
 
 from odoo import api, models
 
-from ..runner.counts import counts, totals
+from ..runner.counts import AN_HOUR_AGO, counts, totals
 from ..runner.outlook import Outlook
 from ..runner.server_channels import InvalidChannels, server_channels
 
-LAST_HOUR = """
+LAST_HOUR = f"""
     SELECT (SELECT count(*) FROM queue_job
-             WHERE state = 'done'
-               AND date_done >= now() AT TIME ZONE 'UTC' - INTERVAL '1 h'),
+             WHERE state = 'done' AND date_done > {AN_HOUR_AGO}),
            (SELECT count(*) FROM queue_job
-             WHERE state = 'failed'
-               AND date_failed >= now() AT TIME ZONE 'UTC' - INTERVAL '1 h')
+             WHERE state = 'failed' AND date_failed > {AN_HOUR_AGO})
 """
 
 

@@ -36,7 +36,6 @@ STORE_FAILURE = """
      WHERE id = %(id)s
 """
 
-
 # Parents that finish together release the same jobs: the second one waits here,
 # and looks again when the first one has committed.
 LOCK_DEPENDENTS = """

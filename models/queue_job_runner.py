@@ -6,7 +6,7 @@ import os
 from odoo import api, fields, models
 from odoo.tools import config
 
-from ..runner.look import IS_RUNNING
+from ..runner.counts import AN_HOUR_AGO
 from ..runner.regular import IS_ACTIVE
 
 STATES = [
@@ -17,13 +17,12 @@ STATES = [
     ("failing", "Failing"),
 ]
 
-# now() and not clock_timestamp(), which no index can be asked for.
-LAST_HOUR = """
+LAST_HOUR = f"""
     SELECT count(*)::int
       FROM queue_job
      WHERE runner_id = cron.id
-       AND state = '{state}'
-       AND {date} > now() AT TIME ZONE 'UTC' - INTERVAL '1 h'
+       AND state = '{{state}}'
+       AND {{date}} > {AN_HOUR_AGO}
 """
 DONE = LAST_HOUR.format(state="done", date="date_done")
 FAILED = LAST_HOUR.format(state="failed", date="date_failed")
@@ -33,7 +32,7 @@ RUNNERS = f"""
     WITH job AS MATERIALIZED (
         SELECT DISTINCT ON (runner_id) id, runner_id, date_started, worker_pid
           FROM queue_job
-         WHERE {IS_RUNNING} AND state = 'started' AND runner_id IS NOT NULL
+         WHERE state = 'started' AND runner_id IS NOT NULL
          ORDER BY runner_id, date_started DESC, id
     ), shown AS (
         SELECT ir_cron.*,

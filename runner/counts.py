@@ -14,6 +14,8 @@ WAITS_SINCE = "GREATEST(date_created, eta)"
 
 IS_PENDING = "state = 'pending'"
 CHANNEL = "COALESCE(channel, '')"
+# now() and not clock_timestamp(), which no index can be asked for.
+AN_HOUR_AGO = "now() AT TIME ZONE 'UTC' - INTERVAL '1 h'"
 FIRST = f"ORDER BY {CHANNEL} LIMIT 1"
 
 # The pending ones by an index alone, from one channel to the next: of 420,000 of them

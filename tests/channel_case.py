@@ -8,6 +8,8 @@ from ..runner import server_channels
 from .common import RunnerCase
 
 VARIABLE = server_channels.VARIABLE
+LOGGER = server_channels.__name__
+CREATED = "UPDATE queue_job SET date_created = %s WHERE id IN %s"
 
 
 @contextmanager
@@ -59,6 +61,12 @@ class ChannelCase(RunnerCase):
         """Enqueue a job in each of these channels, in order; return the records."""
         jobs = (self.enqueue("leave", name, channel=name) for name in channels)
         return self.env["queue.job"].concat(*jobs)
+
+    def set_created(self, jobs, moment):
+        """Let the jobs have been created at that time."""
+        jobs.flush_recordset()
+        self.env.cr.execute(CREATED, [moment, jobs._ids])
+        jobs.invalidate_recordset()
 
     def start_next(self):
         """Start the next job as a claim does; return its record."""

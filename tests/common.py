@@ -1,5 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from datetime import datetime
+
+from freezegun import freeze_time
+
 from odoo.orm.model_classes import add_to_registry
 from odoo.tests.common import TransactionCase, new_test_user
 from odoo.tools import mute_logger
@@ -7,6 +11,8 @@ from odoo.tools import mute_logger
 from .models import QueueJobCronTest
 
 MODELS_LOGGER = "odoo.addons.queue_job_cron_jobrunner.models"
+# ahead of PostgreSQL's clock, or what is postponed from it is due at once
+NOW = datetime(2222, 2, 22, 22, 22, 22)
 
 
 class RunnerCase(TransactionCase):
@@ -66,6 +72,10 @@ class RunnerCase(TransactionCase):
         delayable = self.model.with_delay(**options)
         return getattr(delayable, method)(*args).db_record()
 
+    def start(self, job, runner=None):
+        """Let a runner start the job, by default the first one."""
+        job.with_context(cron_id=(runner or self.runner).id)._start(job.id)
+
     def run_jobs(self):
         self.env["queue.job"]._job_runner(commit=False)
 
@@ -92,6 +102,14 @@ class RunnerCase(TransactionCase):
         return self.env["ir.cron.trigger"].search(
             [("cron_id", "=", (runner or self.runner).id)]
         )
+
+
+class FrozenCase(RunnerCase):
+    """Python's clock stands still, PostgreSQL's goes on."""
+
+    def setUp(self):
+        super().setUp()
+        self.enterContext(freeze_time(NOW))
 
 
 mute_sql_errors = mute_logger("odoo.sql_db")

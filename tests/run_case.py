@@ -95,6 +95,12 @@ class RunCase(ServerCase):
             job_id,
         )
 
+    def wish(self, runner, switch):
+        """Wish for a runner what is done at the end of its run."""
+        with self.transaction() as env:
+            wishes = env["queue.job.runner.wish"]
+            wishes.create({"runner_id": runner, "switch": switch})
+
     def tokens(self):
         """What jobs recorded, in order."""
         return [token for token, _pid in self.ledger()]

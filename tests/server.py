@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+NICEST = 19
+
 
 def wait_until(condition, timeout, what):
     """Return the first true value of ``condition()``, asked every 50 ms.
@@ -102,12 +104,13 @@ class OdooServer:
     def cron_workers(self):
         """Return the pids of the cron workers of a prefork server.
 
-        They are the nice ones: WorkerCron.start() in odoo/service/server.py.
+        They are the nice ones: WorkerCron.start() in odoo/service/server.py. All
+        children of a server that can't be nicer: without HTTP there are no others.
         """
         try:
             master = psutil.Process(self.process.pid)
-            children = master.children()
-            return [child.pid for child in children if child.nice() > master.nice()]
+            nicer = min(master.nice() + 1, NICEST)
+            return [child.pid for child in master.children() if child.nice() >= nicer]
         except psutil.NoSuchProcess:
             return []
 

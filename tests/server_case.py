@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
-from odoo.tests.common import BaseCase, tagged
+from odoo.tests.common import BaseCase, new_test_user, tagged
 from odoo.tools import config
 
 from ..runner import timer
@@ -16,6 +16,7 @@ from .own_database import OwnDatabase
 from .server import OdooServer, wait_until
 
 PATIENCE = 120  # seconds until a test gives up waiting
+PREFORK = ("--workers=1", "--limit-time-real-cron=0")
 LOGGED_ERROR = re.compile(r"\S+ \S+ \d+ (?:ERROR|CRITICAL) ")
 JOB_FIELDS = (
     "state",
@@ -101,6 +102,15 @@ class ServerCase(OwnDatabase, BaseCase):
             tail = "\n".join(server.log_text().splitlines()[-80:])
             raise AssertionError(f"{error}; states {self.states()}\n{tail}") from None
 
+    def new_manager(self, login):
+        """Return the id of a new manager of jobs who is no administrator.
+
+        The password is the login.
+        """
+        groups = "base.group_user,queue_job.group_queue_job_manager"
+        with self.transaction() as env:
+            return new_test_user(env, login, groups, password=login).id
+
     def add_runners(self, count):
         with self.transaction() as env:
             for _number in range(count):
@@ -151,6 +161,12 @@ class ServerCase(OwnDatabase, BaseCase):
 
     def assertOnceEach(self, tokens):
         self.assertCountEqual([token for token, _pid in self.ledger()], tokens)
+
+    def assertDoneByWorkersOf(self, server, tokens):
+        """Every job took effect once, and each of the cron workers has done some."""
+        self.assertOnceEach(tokens)
+        pids = {pid for _token, pid in self.ledger()}
+        self.assertEqual(pids, set(server.cron_workers()))
 
     def assertCronsFine(self):
         """No run of a runner has failed."""

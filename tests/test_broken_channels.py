@@ -5,11 +5,10 @@ from unittest.mock import patch
 from odoo.tools import mute_logger
 
 from ..runner.server_channels import OPTION, VARIABLE
-from .channel_case import ChannelCase, server_configuration
+from .channel_case import LOGGER, ChannelCase, server_configuration
 from .run_case import ADDON, RUNNER, RunCase
 from .server_case import ServerCase
 
-LOGGER = f"{ADDON}.runner.server_channels"
 OTHER_CRON = "base.autovacuum_job"
 BROKEN = {
     "x:paused": "invalid capacity paused",

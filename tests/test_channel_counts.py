@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from odoo.fields import Datetime
-from odoo.tools.safe_eval import safe_eval
 
 from .channel_case import ChannelCase
 
@@ -55,11 +54,11 @@ class TestChannelCounts(ChannelCase):
     def test_age_of_the_oldest_waiting_job(self):
         old, new, later, other = self.enqueue_in("a.b", "a.b", "a.b", "a")
         now = Datetime.now()
-        self.age(old, now - 3 * HOUR)
-        self.age(new, now - HOUR)
+        self.set_created(old, now - 3 * HOUR)
+        self.set_created(new, now - HOUR)
         later.eta = now + HOUR
-        self.age(later, now - 5 * HOUR)
-        self.age(other, now - 9 * HOUR)
+        self.set_created(later, now - 5 * HOUR)
+        self.set_created(other, now - 9 * HOUR)
         other.eta = now - 4 * HOUR
         self.assertAges(4, 4, 3)
         self.end(old)
@@ -69,27 +68,7 @@ class TestChannelCounts(ChannelCase):
         self.end(other)
         self.assertAges(0, 0, 0)
 
-    def age(self, job, moment):
-        job.flush_recordset()
-        statement = "UPDATE queue_job SET date_created = %s WHERE id = %s"
-        self.env.cr.execute(statement, [moment, job.id])
-        job.invalidate_recordset()
-
     def assertAges(self, *hours):
         self.channels.invalidate_recordset()
         ages = self.channels.mapped("oldest_age")
         self.assertEqual([round(age, 1) for age in ages], list(hours))
-
-    def test_limits_can_be_edited_in_the_list(self):
-        view = self.env.ref("queue_job.view_queue_job_channel_tree")
-        arch = self.root._get_view(view.id, "list")[0]
-        self.assertEqual(arch.get("editable"), "bottom")
-        values = self.parent.read()[0]
-        for name in ("capacity", "sequential", "throttle", "paused"):
-            [field] = arch.xpath(f"//field[@name='{name}']")
-            for attribute in ("readonly", "invisible"):
-                self.assertFalse(safe_eval(field.get(attribute, "0"), values))
-            self.configure("root:4")
-            hidden = safe_eval(field.get("invisible"), self.parent.read()[0])
-            self.assertTrue(hidden)
-            self.configure()

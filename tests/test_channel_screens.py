@@ -4,9 +4,8 @@ from odoo.tests import Form
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
-from .channel_case import ChannelCase
+from .channel_case import LOGGER, ChannelCase
 
-LOGGER = "odoo.addons.queue_job_cron_jobrunner.runner.server_channels"
 OURS = ["capacity", "sequential", "throttle", "capacity_default", "sequential_default"]
 PAUSE = "//button[@name='action_pause']"
 RESUME = "//button[@name='action_resume']"
@@ -126,6 +125,13 @@ class TestChannelList(ChannelCase):
         limits = {"capacity", "effective_capacity", "sequential", "throttle", "paused"}
         self.assertLessEqual(limits, set(self.cells(self.root)))
         self.assertFalse(self.decoration(self.root))
+
+    def test_limits_can_be_edited(self):
+        arch = self.list_view()
+        self.assertEqual(arch.get("editable"), "bottom")
+        for name in ("capacity", "sequential", "throttle", "paused"):
+            [field] = arch.xpath(f"//field[@name='{name}']")
+            self.assertFalse(field.get("readonly"), name)
 
     def test_paused_channels_are_muted(self):
         child = self.channel("b", self.channel("a", paused=True))

@@ -7,7 +7,7 @@ from threading import Event, Thread
 from odoo import SUPERUSER_ID, api
 from odoo.service.model import retrying
 
-from .server_case import PATIENCE, ServerCase
+from .server_case import PATIENCE, PREFORK, ServerCase
 
 POLL = timedelta(seconds=60)  # that often Odoo looks at future triggers by itself
 STARTS = "SELECT date_started FROM queue_job ORDER BY date_started"
@@ -32,9 +32,7 @@ class TestChannelsServer(ServerCase):
         self.add_runners(1)
 
     def start_server(self):
-        return self.server(
-            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
-        )
+        return self.server(*PREFORK, "--max-cron-threads=2")
 
     def limit(self, **limits):
         with self.transaction() as env:

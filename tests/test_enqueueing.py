@@ -110,6 +110,17 @@ class TestEnqueueing(RunCase):
         self.enqueue("record", "job")
         self.assertEqual(self.triggered(), [self.second])
 
+    def test_runner_that_is_to_be_off_is_passed_over(self):
+        self.wish(self.first, "off")
+        self.enqueue("record", "job")
+        self.assertEqual(self.triggered(), [self.second])
+
+    def test_runner_that_is_switched_off_meanwhile_is_replaced(self):
+        cr = self.enqueue_slowly()
+        self.wish(self.first, "off")
+        cr.commit()  # pylint: disable=invalid-commit
+        self.assertEqual(self.triggered(), [self.first, self.second])
+
     def test_run_that_begins_meanwhile_is_looked_for_after_the_commit(self):
         cr = self.enqueue_slowly()
         self.enter(self.first)

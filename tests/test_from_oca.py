@@ -11,6 +11,7 @@ from .oca_case import OURS, OcaCase
 from .odoo_command import ALONE
 from .own_database import BASE, TEMPLATE
 from .schema import SCHEMA, read
+from .server_case import PREFORK
 
 # The runner that came with the addon, and duplicates, with what a user may do to them;
 # jobs in every state, one of which was started without queue_job's lock, by a process
@@ -88,9 +89,7 @@ class TestFromOca(OcaCase):
 
     def test_everything_runs(self):
         self.assertEqual(self.query(RUNNERS), OUR_RUNNERS)
-        server = self.server(
-            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
-        )
+        server = self.server(*PREFORK, "--max-cron-threads=2")
         done = {"pending", "eta passed", "started", "first", "second"}
 
         def all_done():

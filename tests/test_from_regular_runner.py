@@ -8,7 +8,7 @@ from .oca_case import OURS
 from .odoo_command import OdooCommand
 from .own_database import BASE
 from .regular_server import RegularServer
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 SECONDS = 2
 JOBS = 8
@@ -40,9 +40,7 @@ class TestFromRegularRunner(OdooCommand, RegularServer, ServerCase):
         with self.registry.cursor() as cr:
             cr.execute(CREATE)
         with patch.dict(os.environ, ODOO_QUEUE_JOB_CHANNELS="root:2"):
-            ours = self.server(
-                "--workers=1", "--max-cron-threads=3", "--limit-time-real-cron=0"
-            )
+            ours = self.server(*PREFORK, "--max-cron-threads=3")
         self.wait(ours, self.all_in("done"), "our runners do the jobs")
         tries = dict(self.query(TRIES))
         self.assertEqual(len(tries), JOBS)

@@ -5,20 +5,13 @@ import random
 import signal
 import time
 
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 FREEZES = 10
 JOBS = 30
 
 
 class TestFrozenWorkers(ServerCase):
-    def enqueue(self, prefix):
-        tokens = [f"{prefix} {number}" for number in range(JOBS)]
-        with self.transaction() as env:
-            for token in tokens:
-                env["queue.job.demo.ledger"].with_delay().record(token)
-        return tokens
-
     def at_most_one_left(self):
         """A frozen worker may have one job; a claim it is in ends by a timeout."""
         states = self.states()
@@ -26,13 +19,11 @@ class TestFrozenWorkers(ServerCase):
 
     def test_worker_that_is_stopped_at_any_moment_does_not_stop_the_others(self):
         self.add_runners(1)
-        server = self.server(
-            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
-        )
+        server = self.server(*PREFORK, "--max-cron-threads=2")
         tokens = []
-        for number in range(FREEZES):
+        for freeze in range(FREEZES):
             worker = random.choice(server.cron_workers())
-            tokens += self.enqueue(number)
+            tokens += self.enqueue([f"{freeze} {number}" for number in range(JOBS)])
             time.sleep(random.uniform(0, 0.2))  # at any moment
             os.kill(worker, signal.SIGSTOP)
             self.wait(server, self.at_most_one_left, "others go on", nudge=True)

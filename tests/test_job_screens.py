@@ -10,7 +10,6 @@ from odoo.addons.queue_job.job import Job
 from .channel_case import ChannelCase
 
 MINUTE = timedelta(minutes=1)
-CREATED = "UPDATE queue_job SET date_created = %s WHERE id = %s"
 
 
 class TestJobScreens(ChannelCase):
@@ -33,9 +32,6 @@ class TestJobScreens(ChannelCase):
         arch = self.queue._get_view(view.id, "search")[0]
         [domain] = arch.xpath(f"//filter[@name='{filter_name}']/@domain")
         return self.queue.search(safe_eval(domain))
-
-    def start(self, job):
-        self.env["queue.job"].with_context(cron_id=self.runner.id)._start(job.id)
 
     def test_views(self):
         self.start(self.enqueue("leave", "a"))
@@ -101,10 +97,7 @@ class TestJobScreens(ChannelCase):
         by_claim, with_eta, by_regular_runner, pending = jobs = self.enqueue_several(4)
         now = Datetime.now()
         with_eta.eta = now - 2 * MINUTE
-        jobs.flush_recordset()
-        for job in jobs:
-            self.env.cr.execute(CREATED, [now - 5 * MINUTE, job.id])
-        jobs.invalidate_recordset()
+        self.set_created(jobs, now - 5 * MINUTE)
         self.start(by_claim)
         self.start(with_eta)
         job = Job.load(self.env, by_regular_runner.uuid)

@@ -4,9 +4,7 @@ import os
 import re
 import signal
 
-from .server_case import ServerCase
-
-PREFORK = ("--workers=1", "--limit-time-real-cron=0")
+from .server_case import PREFORK, ServerCase
 
 
 class TestKill(ServerCase):

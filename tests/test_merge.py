@@ -2,10 +2,10 @@
 
 from contextlib import closing
 
+from .oca_case import OURS
 from .odoo_command import OdooCommand
 from .run_case import RunCase
 
-OURS = "queue_job_cron_jobrunner"
 THEIRS = "queue_job_channel_limits"
 LIMITS = """
     SELECT capacity, sequential, throttle, paused, capacity_default, sequential_default

@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from .odoo_command import OdooCommand
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 UNFINISHED = ("wait_dependencies", "pending", "enqueued", "started")
 FINISHED = ("done", "cancelled", "failed")
@@ -30,8 +30,6 @@ class TestNeutralize(OdooCommand, ServerCase):
             self.assertFalse(runner.active)
             runner.active = True
         self.enqueue(["of staging"])
-        server = self.server(
-            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=0"
-        )
+        server = self.server(*PREFORK, "--max-cron-threads=1")
         self.wait(server, self.job_is("of staging", "done"), "staging's job is done")
         self.assertOnceEach(["of staging"])

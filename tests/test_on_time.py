@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 # Odoo looks at triggers ahead once a minute: some of these jobs would be later then.
 ETAS = (5, 10, 15, 20, 25)
@@ -30,7 +30,7 @@ class TestOnTime(ServerCase):
         self.assertNoErrorIn(server)
 
     def test_etas_prefork(self):
-        self.check_etas("--workers=1", "--limit-time-real-cron=0")
+        self.check_etas(*PREFORK)
 
     def test_etas_threaded(self):
         self.check_etas("--workers=0")

@@ -5,7 +5,7 @@ from unittest.mock import patch
 from odoo.sql_db import close_db
 from odoo.tools import config
 
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 
 class TestPostgres(ServerCase):
@@ -30,9 +30,8 @@ class TestPostgres(ServerCase):
     def test_jobs_go_on_after_a_crash_of_postgresql(self):
         self.add_runners(2)
         server = self.server(
-            "--workers=1",
+            *PREFORK,
             "--max-cron-threads=3",
-            "--limit-time-real-cron=0",
             *(f"--{option}={value}" for option, value in self.place.items()),
         )
         tokens = self.enqueue([f"job {number}" for number in range(240)], "sleep", 0.2)

@@ -1,18 +1,14 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from .regular_server import RegularServer
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 
 class TestRegularRunner(RegularServer, ServerCase):
     """A server with queue_job's own runner beside one with cron runners."""
 
     def enqueue(self, prefix, count):
-        tokens = [f"{prefix} {number}" for number in range(count)]
-        with self.transaction() as env:
-            for token in tokens:
-                env["queue.job.demo.ledger"].with_delay().record(token)
-        return tokens
+        return super().enqueue([f"{prefix} {number}" for number in range(count)])
 
     def pids(self, prefix):
         return {pid for token, pid in self.ledger() if token.startswith(prefix)}
@@ -29,9 +25,7 @@ class TestRegularRunner(RegularServer, ServerCase):
 
     def test_each_job_runs_once_when_the_regular_runner_comes_and_goes(self):
         self.add_runners(1)
-        ours = self.server(
-            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
-        )
+        ours = self.server(*PREFORK, "--max-cron-threads=2")
         done = self.all_in("done")
         tokens = self.enqueue("before", 20)
         self.wait(ours, done, "our runners do the jobs", nudge=True)

@@ -1,26 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from datetime import datetime, timedelta
-
-from freezegun import freeze_time
+from datetime import timedelta
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY
 from odoo.addons.queue_job.job import RETRY_INTERVAL
 
-from .common import RunnerCase, mute_sql_errors
-
-# ahead of PostgreSQL's clock, or what is postponed from it is due at once
-NOW = datetime(2222, 2, 22, 22, 22, 22)
+from .common import NOW, FrozenCase, mute_sql_errors
 
 
-class TestRetry(RunnerCase):
+class TestRetry(FrozenCase):
     """A retry waits its time, counts, and leaves nothing behind."""
-
-    def setUp(self):
-        super().setUp()
-        clock = freeze_time(NOW)
-        clock.start()
-        self.addCleanup(clock.stop)
 
     def assertPostponed(self, job, seconds, retry=1, result="not now"):
         self.assertEqual(job.state, "pending")

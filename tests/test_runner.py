@@ -53,7 +53,7 @@ class TestRunner(RunnerCase):
 
         assertState("idle")
         job = self.enqueue("leave", "a")
-        job.with_context(cron_id=self.runner.id)._start(job.id)
+        self.start(job)
         assertState("working")
         job.state = "pending"
         assertState("idle")

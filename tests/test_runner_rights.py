@@ -92,7 +92,7 @@ class TestRunnerRights(RunnerCase):
 
     def test_no_way_to_a_cron_through_a_job(self):
         job = self.enqueue("leave", "a")
-        job.with_context(cron_id=self.runner.id)._start(job.id)
+        self.start(job)
         jobs = self.env["queue.job"].with_user(self.users["manager"])
         with self.assertRaises(AccessError):
             jobs.browse(job.id).web_read({"runner_id": {"fields": {"code": {}}}})

@@ -20,9 +20,6 @@ class TestRunnerScreen(RunnerCase):
         cls.runners = cls.env["queue.job.runner"].with_user(cls.manager)
         cls.shown = cls.runners.browse(cls.runner.id)
 
-    def start(self, job):
-        job.with_context(cron_id=self.runner.id)._start(job.id)
-
     def values(self):
         self.shown.invalidate_recordset()
         return self.shown.read()[0]
@@ -131,7 +128,7 @@ class TestRunnerScreen(RunnerCase):
     def test_removed_runner_is_archived_and_taken_back(self):
         second = self.add()
         job = self.enqueue("leave", "a")
-        job.with_context(cron_id=second.id)._start(job.id)
+        self.start(job, second)
         job.state = "done"
         self.runners.browse(second.id).action_remove()
         self.assertFalse(second.active or second.queue_job_runner)

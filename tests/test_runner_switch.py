@@ -7,9 +7,8 @@ from functools import partial
 from odoo.service.model import retrying
 
 from .run_case import RUNNER
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
-PREFORK = ("--workers=1", "--limit-time-real-cron=0")
 ONE = (*PREFORK, "--max-cron-threads=1")
 
 
@@ -22,21 +21,12 @@ class TestRunnerSwitch(ServerCase):
         self.only_runners()
         with self.transaction() as env:
             self.id = env.ref(RUNNER).id
+        self.manager = self.new_manager("manager")
 
     def call(self, method, *args):
         """Do what an RPC of a manager does; Odoo tries it again after a conflict."""
         with self.transaction() as env:
-            group = env.ref("queue_job.group_queue_job_manager")
-            user = env["res.users"].search([("login", "=", "manager")])
-            user = user or env["res.users"].create(
-                {
-                    "name": "Manager",
-                    "login": "manager",
-                    "group_ids": [(6, 0, [env.ref("base.group_user").id, group.id])],
-                }
-            )
-            env.cr.commit()
-            env = env(user=user)
+            env = env(user=self.manager)
             runner = env["queue.job.runner"].browse(self.id)
             retrying(partial(getattr(runner, method), *args), env)
 

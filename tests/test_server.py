@@ -2,9 +2,7 @@
 
 from odoo.addons.queue_job.delay import chain, group
 
-from .server_case import ServerCase
-
-PREFORK = ("--workers=1", "--limit-time-real-cron=0")
+from .server_case import PREFORK, ServerCase
 
 
 class TestServer(ServerCase):
@@ -16,10 +14,7 @@ class TestServer(ServerCase):
         self.wait(server, self.all_in("done"), "jobs from before the start are done")
         tokens += self.enqueue([f"after {number}" for number in range(20)])
         self.wait(server, self.all_in("done"), "jobs from after the start are done")
-        self.assertOnceEach(tokens)
-        self.assertEqual(
-            {pid for _token, pid in self.ledger()}, set(server.cron_workers())
-        )
+        self.assertDoneByWorkersOf(server, tokens)
         server.stop()
         self.assertNoErrorIn(server)
         self.assertCronsFine()
@@ -36,10 +31,7 @@ class TestServer(ServerCase):
         tokens += self.enqueue([f"quick {number}" for number in range(200)])
         server = self.server(*PREFORK, "--max-cron-threads=3")
         self.wait(server, self.all_in("done"), "the jobs are done")
-        self.assertOnceEach(tokens)
-        self.assertEqual(
-            {pid for _token, pid in self.ledger()}, set(server.cron_workers())
-        )
+        self.assertDoneByWorkersOf(server, tokens)
         server.stop()
         self.assertNoErrorIn(server)
         self.assertCronsFine()

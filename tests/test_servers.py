@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 
 class TestServers(ServerCase):
@@ -10,7 +10,7 @@ class TestServers(ServerCase):
         # as many runners as workers: all of them claim at the same time
         self.add_runners(5)
         tokens = [f"quick {number}" for number in range(400)]
-        options = "--workers=1", "--max-cron-threads=3", "--limit-time-real-cron=0"
+        options = *PREFORK, "--max-cron-threads=3"
         servers = [self.server(*options), self.server(*options)]
         for server in servers:
             self.wait(server, server.cron_workers, "both are up")

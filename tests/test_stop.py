@@ -3,7 +3,7 @@
 import signal
 import time
 
-from .server_case import ServerCase
+from .server_case import PREFORK, ServerCase
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -29,9 +29,7 @@ class TestStop(ServerCase):
 
     def test_prefork_server_finishes_the_jobs_in_hand_and_stops(self):
         self.add_runners(1)
-        server = self.server(
-            "--workers=1", "--max-cron-threads=2", "--limit-time-real-cron=0"
-        )
+        server = self.server(*PREFORK, "--max-cron-threads=2")
         short = self.enqueue([f"short {n}" for n in range(350)], "sleep", 0.05)
         for signum, token in zip(SIGNALS, self.long, strict=True):
             self.enqueue([token], "sleep", 3, priority=1)

@@ -1,25 +1,14 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from datetime import datetime, timedelta
-
-from freezegun import freeze_time
+from datetime import timedelta
 
 from odoo.addons.queue_job.delay import chain
 
-from .common import RunnerCase
-
-# ahead of PostgreSQL's clock, or what is postponed from it is due at once
-NOW = datetime(2222, 2, 22, 22, 22, 22)
+from .common import NOW, FrozenCase
 
 
-class TestTriggers(RunnerCase):
+class TestTriggers(FrozenCase):
     """Whatever makes a job pending, or moves its eta, wakes a runner."""
-
-    def setUp(self):
-        super().setUp()
-        clock = freeze_time(NOW)
-        clock.start()
-        self.addCleanup(clock.stop)
 
     def assertTriggeredAt(self, *moments):
         self.assertEqual(sorted(self.triggers().mapped("call_at")), sorted(moments))

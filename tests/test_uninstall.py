@@ -21,6 +21,7 @@ class TestUninstall(OdooCommand, RegularServer, ServerCase):
             return Counter(read(cr, SCHEMA + RECORDS))
 
     def test_nothing_is_left_and_pending_jobs_run_under_the_regular_runner(self):
+        self.add_cron_of_the_site()
         before = self.traces()
         self.install(OURS)
         self.use()
@@ -31,6 +32,13 @@ class TestUninstall(OdooCommand, RegularServer, ServerCase):
         self.assertEqual(self.states(), {"pending": 3})
         server = self.regular_server()
         self.wait(server, self.all_in("done"), "the regular runner does the jobs")
+
+    def add_cron_of_the_site(self):
+        """Add one that does something else with jobs, and has to stay."""
+        with self.transaction() as env:
+            model = env["ir.model"]._get_id("queue.job")
+            values = {"name": "Of the site", "model_id": model, "state": "code"}
+            env["ir.cron"].create({**values, "code": "model.search([])"})
 
     def use(self):
         """Leave what a site that uses the addon leaves."""

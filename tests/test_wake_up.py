@@ -96,6 +96,14 @@ class TestWakeUp(RunCase):
         self.claim()
         self.assertEqual(self.triggered(), [])
 
+    def test_runner_that_is_to_be_off_is_not_woken(self):
+        self.enqueue_jobs(3)
+        others = [cron for (cron,) in self.all if cron != self.runner]
+        for switch, cron in zip(("off", "remove"), others, strict=True):
+            self.wish(cron, switch)
+        self.claim()
+        self.assertEqual(self.triggered(), [])
+
     def test_runner_with_a_job_is_not_woken(self):
         self.enqueue_jobs(4)
         self.execute(

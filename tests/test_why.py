@@ -10,9 +10,8 @@ from odoo.tools import mute_logger
 from odoo.addons.queue_job.delay import chain
 from odoo.addons.queue_job.jobrunner.runner import Database
 
-from .channel_case import ChannelCase
+from .channel_case import LOGGER, ChannelCase
 
-SERVER_CHANNELS = "odoo.addons.queue_job_cron_jobrunner.runner.server_channels"
 HOUR = timedelta(hours=1)
 
 
@@ -56,8 +55,7 @@ class TestWhy(ChannelCase):
 
     def test_runners_at_work(self):
         first, second = self.enqueue_several(2)
-        jobs = self.env["queue.job"].with_context(cron_id=self.runner.id)
-        jobs._start(first.id)
+        self.start(first)
         self.assertIn("next one to start; runners at work: 1 of 1", self.why(second))
 
     def test_its_time(self):
@@ -146,7 +144,7 @@ class TestWhy(ChannelCase):
             self.assertIn(text, self.why(job))
         self.assertNext(job)
 
-    @mute_logger(SERVER_CHANNELS)
+    @mute_logger(LOGGER)
     def test_configuration_that_means_nothing(self):
         job = self.enqueue("leave", "a")
         self.configure("root:4:<b>=x=y")

@@ -13,7 +13,6 @@ from .server_case import PATIENCE, ServerCase
 
 HOST = "127.0.0.1"
 JOBS = "/odoo/action-queue_job.action_queue_job"
-MANAGER = "queue_job.group_queue_job_manager"
 
 
 class TourCase(ServerCase):
@@ -38,19 +37,6 @@ class TourCase(ServerCase):
             port = free.getsockname()[1]
         self.url = f"http://{HOST}:{port}"
         return self.server("--workers=0", f"--http-port={port}", *options)
-
-    def new_manager(self, login):
-        """Make a manager of jobs who is no administrator; the password is the login."""
-        with self.transaction() as env:
-            groups = [env.ref("base.group_user").id, env.ref(MANAGER).id]
-            env["res.users"].create(
-                {
-                    "name": login.title(),
-                    "login": login,
-                    "password": login,
-                    "group_ids": [(6, 0, groups)],
-                }
-            )
 
     def session(self, login):
         """Log in and return the session's id."""

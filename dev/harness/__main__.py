@@ -8,7 +8,10 @@ from .report import Failure
 
 
 def main(name, *arguments):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # a closed terminal must not leave servers behind, either
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(end, lambda number, _frame: sys.exit(128 + number))
     try:
         return importlib.import_module(f"harness.commands.{name}").main([*arguments])
     except Failure as failure:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -15,7 +14,7 @@ from urllib.request import urlopen
 from websocket import create_connection
 
 from .chromium import HEADLESS, NAMES, chromium
-from .process import die_with_us
+from .process import die_with_us, wait_until
 from .report import Failure
 
 LIMIT = 60  # seconds until something is given up
@@ -58,11 +57,7 @@ def _address(file):
 
 
 def _wait(condition, what):
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Failure(f"Not within {LIMIT} s: {what}")
-        time.sleep(0.1)
+    wait_until(condition, LIMIT, f"Not within {LIMIT} s: {what}")
 
 
 class Page:

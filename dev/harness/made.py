@@ -1,13 +1,12 @@
 """Files that are made from others and stand in the repository."""
 
-import argparse
-
+from .options import Options
 from .report import Failure
 
 
 def parse_check(name, description, argv):
     """Whether the command's arguments ask to write nothing."""
-    parser = argparse.ArgumentParser(prog=f"./dev/{name}", description=description)
+    parser = Options(name, description)
     parser.add_argument(
         "--check", action="store_true", help="write nothing, fail if a file is stale"
     )

@@ -7,6 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
+from tempfile import TemporaryFile
 
 from .report import Failure
 
@@ -43,6 +46,16 @@ def run(command, log, error, **options):
         raise Failure(f"{error} Log: {log}")
 
 
+def wait_until(condition, seconds, error):
+    """Return when condition() is true; error is the sentence of the Failure if it does
+    not come true in so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(error)
+        time.sleep(0.1)
+
+
 def attend(command, variables):
     """Run command in the foreground, hand it our signals, return its exit status.
 
@@ -69,6 +82,29 @@ def attend(command, variables):
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+@contextmanager
+def odoo_shell(database, code, log, **options):
+    """The process of an `odoo shell` that executes the code, gone at the end.
+
+    options: those of Popen.
+    """
+    with TemporaryFile() as script, log.open("ab") as output:
+        script.write(code.encode())
+        script.seek(0)
+        process = subprocess.Popen(
+            ["odoo", "shell", "--database", database, "--no-http"],
+            stdin=script,
+            stdout=output,
+            stderr=output,
+            **options,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def free_port(preferred):

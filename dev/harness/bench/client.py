@@ -2,13 +2,11 @@
 
 import json
 import socket
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from harness.cache import new_log
-from harness.process import die_with_us
+from harness.process import die_with_us, odoo_shell
 from harness.report import Failure
 
 FOLDER = Path(__file__).with_name("shell")
@@ -56,23 +54,19 @@ def client(system, database, *scripts):
     log = new_log(f"{database}-client")
     texts = [(FOLDER / name).read_text() for name in ("serve.py", *scripts)]
     ours, theirs = socket.socketpair()
-    with ours, theirs, TemporaryFile() as script, log.open("ab") as output:
-        texts.append(f"serve(env, {theirs.fileno()})\n")
-        script.write("\n".join(texts).encode())
-        script.seek(0)
-        process = subprocess.Popen(
-            ["odoo", "shell", "--database", database, "--no-http"],
-            stdin=script,
-            stdout=output,
-            stderr=output,
+    texts.append(f"serve(env, {theirs.fileno()})\n")
+    with (
+        ours,
+        theirs,
+        odoo_shell(
+            database,
+            "\n".join(texts),
+            log,
             env=system.variables(),
             pass_fds=[theirs.fileno()],
             preexec_fn=die_with_us,
-        )
+        ) as process,
+    ):
         theirs.close()
-        try:
-            with ours.makefile("rw") as stream:
-                yield Client(process, stream, log)
-        finally:
-            process.kill()
-            process.wait()
+        with ours.makefile("rw") as stream:
+            yield Client(process, stream, log)

@@ -31,7 +31,6 @@ RUNS = """
      WHERE queue_job_runner
 """
 
-
 LISTEN = "LISTEN cron_trigger"
 
 

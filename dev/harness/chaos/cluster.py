@@ -49,7 +49,7 @@ def _copy(template, there, database, here):
     """Copy a database between servers, each given by its variables."""
     [package] = find_spec(PACKAGE).submodule_search_locations
     programs = Path(package) / "pginstall" / "bin"
-    log, error = new_log("chaos-copy"), "The template could not be copied."
+    log, error = new_log("template-copy"), "The template could not be copied."
     with TemporaryDirectory() as folder:
         dump = Path(folder, "template")
         options = ["--format=directory", "--compress=none", f"--file={dump}"]

@@ -2,10 +2,10 @@
 
 import os
 import signal
-import time
 from datetime import datetime, timezone
 
 from harness.cache import new_log
+from harness.process import wait_until
 from harness.report import Failure
 from harness.server import load_odoo_server
 
@@ -77,22 +77,19 @@ class Fleet:
 
         :raises Failure: it takes too long.
         """
-        deadline = time.monotonic() + START_LIMIT
-        while self._listening(connection) < len(self.servers) * self.size:
-            if time.monotonic() > deadline:
-                raise Failure(f"The cron workers don't listen. Logs: {self.logs}")
-            time.sleep(0.1)
+        error = f"The cron workers don't listen. Logs: {self.logs}"
+        wait_until(lambda: self._all_listen(connection), START_LIMIT, error)
 
-    def _listening(self, connection):
+    def _all_listen(self, connection):
         with connection.cursor() as cursor:
             cursor.execute(LISTENING)
             names = {name for (name,) in cursor.fetchall()}
-        workers = [pid for server in self.servers for pid in server.cron_workers()]
-        return sum(f"odoo-{pid}" in names for pid in workers)
+        listening = [pid for pid in self._cron_workers() if f"odoo-{pid}" in names]
+        return len(listening) >= len(self.servers) * self.size
 
     def kill_worker(self):
         """Return the blow, or None if there is no cron worker at the moment."""
-        pids = sorted(pid for server in self.servers for pid in server.cron_workers())
+        pids = sorted(self._cron_workers())
         if not pids:
             return None
         pid = self.rng.choice(pids)
@@ -101,6 +98,9 @@ class Fleet:
         except ProcessLookupError:
             return None
         return Blow(WORKER, now(), frozenset([pid]))
+
+    def _cron_workers(self):
+        return [pid for server in self.servers for pid in server.cron_workers()]
 
     def kill_server(self):
         """Kill a server and its workers, and start it again. Return the blow."""

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.demo import results
+from harness.demo.summary import print_mistakes
 
 from . import journal
 from .blows import GONE, POSTGRESQL, SERVER, WORKER, Blow
@@ -16,7 +17,6 @@ CRONS = """
     SELECT cron_name, active, failure_count FROM ir_cron
      WHERE queue_job_runner AND (NOT active OR failure_count > 0)
 """
-SHOWN = 30  # violations
 
 
 @dataclass
@@ -118,10 +118,7 @@ def print_report(console, outcome, seed, seconds):
     ]:
         table.add_row(f"[bold]{title}", escape(str(text)))
     console.print(table)
-    for violation in outcome.violations[:SHOWN]:
-        console.print(f"[red]✘[/] {escape(violation)}", highlight=False)
-    if len(outcome.violations) > SHOWN:
-        console.print(f"[red]✘[/] and {len(outcome.violations) - SHOWN} more")
+    print_mistakes(console, outcome.violations)
 
 
 def _spread(seconds):

@@ -7,11 +7,8 @@ what else it does. Tables, a file with everything, the tables as Markdown, and a
 a run of all sections also leaves the plot in static/description/benchmark.png.
 """
 
-import argparse
 import os
 import shutil
-import signal
-import sys
 import time
 from contextlib import ExitStack
 from datetime import datetime
@@ -27,6 +24,7 @@ from harness.bench.statements import log_statements
 from harness.bench.systems import make_systems
 from harness.cache import NAME, alone, folder
 from harness.environment import environment
+from harness.options import Options
 
 WIDTH = 120  # of tables that are not for a terminal
 BUSY = 0.3  # of the cores
@@ -36,8 +34,6 @@ PLOT = Path("static", "description", "benchmark.png")
 def main(argv):
     """Return 0 if all could be measured, whether the goals are met or not."""
     options = _parse(argv)
-    # a closed terminal must not leave the servers behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     with alone("bench", "another bench"), environment("bench") as env:
         os.environ.update(env.variables)
         systems = make_systems(env, options.peer)
@@ -60,11 +56,7 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        prog="./dev/bench",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("bench", __doc__)
     parser.add_argument(
         "sections",
         nargs="*",

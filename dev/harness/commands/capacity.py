@@ -7,22 +7,18 @@ capacity each channel uses while it has enough of them. With --storm: a queue is
 in bulk, and the wake-ups are counted. Exit status 1 tells of violations.
 """
 
-import argparse
 import os
-import random
-import signal
-import sys
 import time
 
 from rich.console import Console
-from rich.markup import escape
 
 from harness.capacity import flood, kept
 from harness.chaos.cluster import own_or_given
+from harness.demo.summary import print_mistakes
 from harness.environment import environment
+from harness.options import Options
 
 LEAST = 90  # per cent
-SHOWN = 30  # violations
 MINIMUM = 100  # jobs
 
 
@@ -30,8 +26,6 @@ def main(argv):
     """Return 0 if there was no violation, 1 otherwise."""
     options = _parse(argv)
     console = Console()
-    # a closed terminal must not leave the servers behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     # channels of the server's own configuration would hold alone
     os.environ["ODOO_QUEUE_JOB_CHANNELS"] = "root:0"
     with environment() as env, own_or_given(env, "capacity") as place:
@@ -41,34 +35,21 @@ def main(argv):
         start = time.monotonic()
         run = flood.run if options.storm else kept.run
         violations = run(console, env.checkout, databases, database, options)
-        for violation in violations[:SHOWN]:
-            console.print(f"[red]✘[/] {escape(violation)}", highlight=False)
+        print_mistakes(console, violations)
         console.print(f"Violations: {len(violations)}", highlight=False)
         console.print(f"Duration: {time.monotonic() - start:.0f} s", highlight=False)
     return 1 if violations else 0
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        prog="./dev/capacity",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("capacity", __doc__)
     jobs = f"how many jobs (default: {kept.JOBS}, with --storm {flood.JOBS})"
     parser.add_argument("--storm", action="store_true", help="count the wake-ups")
     parser.add_argument("--jobs", type=int, metavar="N", help=jobs)
-    for name, default, what in [
-        ("kills", 10, "how many cron workers to kill; none with --storm"),
-        ("least", LEAST, "of its capacity a channel has to use so many per cent"),
-        ("seed", random.randrange(10**6), "which jobs, edits and kills"),
-    ]:
-        parser.add_argument(
-            f"--{name}",
-            type=int,
-            default=default,
-            metavar="N",
-            help=f"{what} (default: {'any' if name == 'seed' else default})",
-        )
+    parser.add_number("kills", "how many cron workers to kill; none with --storm", 10)
+    least = "of its capacity a channel has to use so many per cent"
+    parser.add_number("least", least, LEAST)
+    parser.add_seed("which jobs, edits and kills")
     parser.add_argument(
         "--length",
         type=float,

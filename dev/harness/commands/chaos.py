@@ -6,11 +6,8 @@ is killed twice and PostgreSQL crashes once: one of our own that only this comma
 a server that PGHOST names is left alone. Exit status 1 tells of violations.
 """
 
-import argparse
 import os
 import random
-import signal
-import sys
 import time
 
 from rich.console import Console
@@ -24,6 +21,7 @@ from harness.chaos.report import examine, print_report
 from harness.chaos.storm import Storm
 from harness.demo.processes import enqueueing
 from harness.environment import environment
+from harness.options import Options
 from harness.report import Failure, step
 
 
@@ -31,8 +29,6 @@ def main(argv):
     """Return 0 if there was no violation, 1 otherwise."""
     options = _parse(argv)
     console = Console()
-    # a closed terminal must not leave the servers behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     with environment() as env, own_or_given(env, "chaos") as place:
         cluster, databases, database = place
         if not cluster:
@@ -42,30 +38,12 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        prog="./dev/chaos",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    for name, default, what in [
-        ("jobs", 2000, f"how many jobs, at least {MINIMUM}"),
-        ("kills", 60, "how many cron workers to kill"),
-        ("servers", 2, f"how many servers, each with {WORKERS} cron workers"),
-    ]:
-        parser.add_argument(
-            f"--{name}",
-            type=int,
-            default=default,
-            metavar="N",
-            help=f"{what} (default: %(default)s)",
-        )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=random.randrange(10**6),
-        metavar="N",
-        help="which jobs and which blows (default: any)",
-    )
+    parser = Options("chaos", __doc__)
+    parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 2000)
+    parser.add_number("kills", "how many cron workers to kill", 60)
+    servers = f"how many servers, each with {WORKERS} cron workers"
+    parser.add_number("servers", servers, 2)
+    parser.add_seed("which jobs and which blows")
     options = parser.parse_args(argv)
     if options.jobs < MINIMUM or options.kills < 0 or options.servers < 1:
         parser.error(f"at least {MINIMUM} jobs, 0 kills and 1 server")

@@ -1,9 +1,6 @@
 """`./dev/demo`: watch jobs being run by the cron workers of a real Odoo."""
 
-import argparse
 import os
-import signal
-import sys
 import time
 from contextlib import closing, suppress
 
@@ -17,6 +14,7 @@ from harness.demo.plan import MINIMUM, make_plan
 from harness.demo.processes import enqueueing, odoo_server, wait_for_workers
 from harness.demo.summary import print_summary
 from harness.environment import environment
+from harness.options import Options
 from harness.report import Failure, step
 from harness.site.served import site
 from harness.site.work import MANAGER
@@ -28,8 +26,6 @@ def main(argv):
     """Return 0 if every job ended as it was meant to, 1 otherwise."""
     options = _parse(argv)
     console = Console()
-    # a closed terminal must not leave the server behind
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
     try:
         # PostgreSQL may have to wait for busy cron workers, and others for PostgreSQL
         with environment("site" if options.serve else None) as env:
@@ -44,14 +40,8 @@ def main(argv):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(prog="./dev/demo", description=__doc__)
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=300,
-        metavar="N",
-        help=f"how many jobs, at least {MINIMUM} (default: %(default)s)",
-    )
+    parser = Options("demo", __doc__)
+    parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 300)
     parser.add_argument(
         "--runners",
         type=int,

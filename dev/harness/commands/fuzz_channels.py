@@ -4,36 +4,19 @@ They are the tests of the suite with other cases. A failure tells the seed of it
 case: `--cases 1 --seed N` repeats it.
 """
 
-import argparse
 import os
-import random
 
 from harness.commands import test
+from harness.options import Options
 
 TESTS = ["tests/test_channels_reference.py", "tests/test_channels_memory.py"]
 
 
 def main(argv):
     """Return 0 if all cases agree."""
-    parser = argparse.ArgumentParser(
-        prog="./dev/fuzz-channels",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--cases",
-        type=int,
-        default=1000,
-        metavar="N",
-        help="how many (default: %(default)s); for the tests of the memory, a tenth",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=random.randrange(10**6),
-        metavar="N",
-        help="the one of the first case (default: any)",
-    )
+    parser = Options("fuzz-channels", __doc__)
+    parser.add_number("cases", "how many; for the tests of the memory, a tenth", 1000)
+    parser.add_seed("the one of the first case")
     options = parser.parse_args(argv)
     if options.cases < 1:
         parser.error("at least 1 case")

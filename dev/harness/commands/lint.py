@@ -1,12 +1,12 @@
 """The quality gates, all of them: what can be told of the files without running them,
 and whether those that are made from others are up to date."""
 
-import argparse
 import subprocess
 import time
 
 from ..cache import setup_lock
 from ..environment import CHECKOUT
+from ..options import Options
 from ..packages import LINT_REQUIREMENTS, python
 from ..report import Failure
 from ..sources import addons, files
@@ -18,7 +18,7 @@ OLDEST_PYTHON = "3.10"
 
 def main(argv):
     """Return 0 if every gate is passed; the others tell why on stdout."""
-    argparse.ArgumentParser(prog="./dev/lint", description=__doc__).parse_args(argv)
+    Options("lint", __doc__).parse_args(argv)
     with setup_lock():
         tools = python(LINT_REQUIREMENTS).parent
     # by the addon's own name: pylint-odoo does not see a manifest in the root

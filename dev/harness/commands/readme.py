@@ -6,15 +6,14 @@ Order and titles of the sections, and how the page is made, are those of OCA's r
 
 import ast
 import io
-from pathlib import Path
 
 import pypandoc
 from docutils.core import publish_string
 
+from ..environment import CHECKOUT
 from ..made import make, parse_check
 from ..report import Failure
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 README = CHECKOUT / "README.rst"
 PAGE = CHECKOUT / "static" / "description" / "index.html"
 

@@ -1,6 +1,5 @@
 """Pictures of every screen, as the manager of the site's jobs sees them."""
 
-import argparse
 import io
 import os
 from contextlib import closing
@@ -11,6 +10,7 @@ from PIL import Image
 
 from harness.browser import browser
 from harness.environment import CHECKOUT, environment
+from harness.options import Options
 from harness.report import step
 from harness.site.screens import SCREENS
 from harness.site.served import site
@@ -44,7 +44,7 @@ DRAWN = "new Promise((resolve) => setTimeout(resolve, 1500))"
 
 def main(argv):
     """Write a PNG per screen; return 0."""
-    parser = argparse.ArgumentParser(prog="./dev/screenshots", description=__doc__)
+    parser = Options("screenshots", __doc__)
     parser.add_argument(
         "folder",
         nargs="?",

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from harness.chromium import chromium
-from harness.environment import ADDON, CHECKOUT, Failure, environment
+from harness.environment import ADDON, CHECKOUT, environment
 from harness.postgres import foreign
 from harness.process import attend
+from harness.report import Failure
 from harness.templates import complaints, installation_log
 
 from . import lint

@@ -5,9 +5,9 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from harness.cache import new_log
+from harness.process import odoo_shell
 from harness.report import Failure
 from harness.server import load_odoo_server
 
@@ -56,19 +56,6 @@ def enqueueing(database, runners, plan):
     It is in a session of its own: Ctrl-C is for the command alone.
     """
     log = new_log(f"{database}-enqueue")
-    call = f"\nmain(env, {runners}, {asdict(plan)!r})\n"
-    with TemporaryFile() as script, log.open("wb") as output:
-        script.write((SCRIPT.read_text() + call).encode())
-        script.seek(0)
-        process = subprocess.Popen(
-            ["odoo", "shell", "--database", database, "--no-http"],
-            stdin=script,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
+    code = f"{SCRIPT.read_text()}\nmain(env, {runners}, {asdict(plan)!r})\n"
+    with odoo_shell(database, code, log, start_new_session=True) as process:
         yield Shell(process, log)
-    finally:
-        process.kill()
-        process.wait()

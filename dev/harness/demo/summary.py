@@ -6,7 +6,7 @@ from statistics import median
 from rich.markup import escape
 from rich.table import Table
 
-SHOWN = 20  # mistakes
+SHOWN = 30  # mistakes
 
 
 def print_summary(console, jobs, effects, mistakes):
@@ -23,14 +23,19 @@ def print_summary(console, jobs, effects, mistakes):
         table.add_row(f"[bold]{title}", escape(text))
     console.print(table)
     console.print()
-    for mistake in mistakes[:SHOWN]:
-        console.print(f"[red]✘[/] {escape(mistake)}", highlight=False)
-    if len(mistakes) > SHOWN:
-        console.print(f"[red]✘[/] and {len(mistakes) - SHOWN} more")
+    print_mistakes(console, mistakes)
     if not mistakes:
         console.print(
             "[green]✔[/] Every job ended as it was meant to, with its effects once."
         )
+
+
+def print_mistakes(console, mistakes):
+    """Print the first of these sentences, and how many there are beside."""
+    for mistake in mistakes[:SHOWN]:
+        console.print(f"[red]✘[/] {escape(mistake)}", highlight=False)
+    if len(mistakes) > SHOWN:
+        console.print(f"[red]✘[/] and {len(mistakes) - SHOWN} more")
 
 
 def _done(jobs, effects):

@@ -72,11 +72,14 @@ class Ledger(models.Model):
         `seconds` is the delay each failure asks for; without it the retry pattern
         of the job function decides.
         """
-        uuid = self.env.context["job_uuid"]
-        job = self.env["queue.job"].sudo().search([("uuid", "=", uuid)])
         self.record(token)
-        if job.retry < failures:
+        if self._this_job().retry < failures:
             raise RetryableJobError(f"{token} is not ready yet", seconds=seconds)
+
+    def _this_job(self):
+        """Return the record of the job that runs."""
+        uuid = self.env.context["job_uuid"]
+        return self.env["queue.job"].sudo().search([("uuid", "=", uuid)])
 
     @api.model
     def fail(self, token):

@@ -11,7 +11,7 @@ from odoo.exceptions import UserError
 
 
 class Misbehaviour(models.Model):
-    """Jobs that do what a job should not do. Each records its token first."""
+    """Jobs that do what a job should not do, and some that tell what they find."""
 
     _inherit = "queue.job.demo.ledger"
 
@@ -88,9 +88,7 @@ class Misbehaviour(models.Model):
     def meddle(self, token, method):
         """Call a method of the job's own record."""
         self.record(token)
-        uuid = self.env.context["job_uuid"]
-        job = self.env["queue.job"].sudo().search([("uuid", "=", uuid)])
-        getattr(job, method)()
+        getattr(self._this_job(), method)()
 
     @api.model
     def conflict(self, token):
@@ -145,14 +143,13 @@ class Misbehaviour(models.Model):
     @api.model
     def lose_lock_and_be_rescued(self, token):
         """The first time let a rescue take the job for dead while it runs."""
-        uuid = self.env.context["job_uuid"]
-        job = self.env["queue.job"].sudo().search([("uuid", "=", uuid)])
+        job = self._this_job()
         if not job.retry:
             self.env.cr.rollback()
             with self.env.registry.cursor() as cr:
                 cr.execute(
-                    "UPDATE queue_job SET date_started = '2020-01-01' WHERE uuid = %s",
-                    [uuid],
+                    "UPDATE queue_job SET date_started = '2020-01-01' WHERE id = %s",
+                    [job.id],
                 )
             with self.env.registry.cursor() as cr:
                 self.env(cr=cr)["queue.job"]._rescue_jobs()
