@@ -36,7 +36,7 @@ class Acquisition:
             self.channels = env["queue.job.channel"]._channels_in_force(limits)
         except InvalidChannels:
             return
-        if known:
+        if known and known.is_worth_remembering():
             self._decide(known)
         # nothing starts: not for something that the memory has missed
         if not self.head:

@@ -32,7 +32,9 @@ GET_XID = f"SELECT {THIS_XID}"
 
 _HEAD = f"COALESCE(channel, '') AS channel, {PLACE}, NULL::int"
 _FIRST = f"ORDER BY COALESCE(channel, ''), {PLACE} LIMIT 1"
-_RUNNING = f"'running', COALESCE(channel, ''), NULL::int, {SINCE}, id, runner_id"
+_RUNNING = f"""
+    'running', COALESCE(channel, ''), NULL::int, {SINCE}, queue_job.id, runner_id
+"""
 _FIRST_ETA = f"SELECT eta FROM queue_job WHERE {IS_LATER}"
 
 # The rest of what is seen; the throttled starts and the runners are a few rows.
@@ -73,10 +75,11 @@ LOOK_AGAIN = f"""
                CASE WHEN {IS_READY} THEN {CREATED}
                     WHEN {IS_LATER} THEN eta
                     ELSE {SINCE} END, id, runner_id
-          FROM queue_job
+          FROM (SELECT * FROM queue_job WHERE changed_xid >= xmax_seen
+                UNION ALL
+                SELECT * FROM queue_job WHERE changed_xid = ANY(in_progress_seen)
+               ) AS changed
          WHERE {IS_ALIVE}
-           AND (changed_xid >= xmax_seen
-                OR changed_xid = ANY(in_progress_seen))
          LIMIT most_changes
     )
     SELECT * FROM changed
@@ -89,8 +92,12 @@ LOOK_AGAIN = f"""
                       AND ({PLACE})
                           >= (known.priority, known.date_created, known.id) {_FIRST}
                ) AS found
-    UNION ALL SELECT {_RUNNING}
-                FROM queue_job WHERE {IS_RUNNING} AND id = ANY(running_seen)
+    UNION ALL SELECT found.*
+                FROM unnest(running_seen) AS known (id)
+               CROSS JOIN LATERAL (
+                   SELECT {_RUNNING} FROM queue_job
+                    WHERE queue_job.id = known.id AND {IS_RUNNING} OFFSET 0
+               ) AS found
     UNION ALL (SELECT 'eta', NULL, NULL, eta, NULL, NULL
                  FROM ({_FIRST_ETA} AND eta >= first_eta_seen ORDER BY eta LIMIT 1)
                       AS first)

@@ -33,6 +33,7 @@ from . import test_merge
 from . import test_misbehaving_jobs
 from . import test_neutralize
 from . import test_on_time
+from . import test_plans
 from . import test_postgres
 from . import test_process
 from . import test_regular_runner

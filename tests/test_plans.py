@@ -1,0 +1,27 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from ..runner.situation import look
+from .common import RunnerCase
+
+SCANS = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'queue_job'"
+
+
+class TestPlans(RunnerCase):
+    """What looks at the queue is planned while that is short, and used when it is long.
+
+    PostgreSQL would rather read a small table than look into an index.
+    """
+
+    def scans(self):
+        self.env.cr.execute(SCANS)
+        return self.env.cr.fetchone()[0]
+
+    def test_looks_never_read_the_whole_table(self):
+        self.env.cr.execute("ANALYZE queue_job")
+        before = self.scans()
+        self.env.cr.execute("SELECT 1 FROM queue_job WHERE priority = 1")
+        self.assertEqual(self.scans(), before + 1)
+        situation = look(self.env.cr)
+        situation.slow = True
+        look(self.env.cr, situation)
+        self.assertEqual(self.scans(), before + 1)
