@@ -59,27 +59,19 @@ NOTE_ETAS = f"""
            )
 """
 
-# The first ready job of a channel that nobody else holds. From the head on: what is
-# before it in the index is dead.
-LOCK_FIRST = f"""
+# From the head of a channel on: what is before it in the index is dead.
+_READY = f"""
     SELECT {PLACE}
       FROM queue_job
      WHERE {IS_READY}
        AND COALESCE(channel, '') = %(channel)s
-       AND ({PLACE}) >= %(head)s
-     ORDER BY COALESCE(channel, ''), {PLACE}
-     LIMIT 1
-       FOR NO KEY UPDATE SKIP LOCKED
-"""
-NEXT_READY = f"""
-    SELECT {PLACE}
-      FROM queue_job
-     WHERE {IS_READY}
-       AND COALESCE(channel, '') = %(channel)s
-       AND ({PLACE}) > %(head)s
+       AND ({PLACE}) {{}} %(head)s
      ORDER BY COALESCE(channel, ''), {PLACE}
      LIMIT 1
 """
+# The first one that nobody else holds.
+LOCK_FIRST = _READY.format(">=") + "FOR NO KEY UPDATE SKIP LOCKED"
+NEXT_READY = _READY.format(">")
 
 LOCK = "SELECT 1 FROM queue_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 

@@ -6,7 +6,7 @@ worker by chance. Their times are apart, so that the server is idle between them
 
 import random
 
-from .row import Row, percentile
+from .row import MEDIAN, P95, percentile_rows
 
 PARALLEL = (2,)
 ETA, RETRY = "eta", "retry"
@@ -36,17 +36,10 @@ def measure(bench, site, server, _parallel):
 
 def rows(found):
     [systems] = found.values()
-    for kind in (ETA, RETRY):
+    for kind, what in [(ETA, "an eta"), (RETRY, "a retry")]:
         samples = {name: kinds[kind] for name, kinds in systems.items()}
-        for share, of_which in [(0.5, "median"), (0.95, "p95")]:
-            yield Row(
-                f"{kind} {of_which}",
-                "delays",
-                f"lateness of {'an eta' if kind == ETA else 'a retry'}, {of_which}",
-                "s",
-                {name: percentile(each, share) for name, each in samples.items()},
-                samples=samples,
-            )
+        label = f"lateness of {what}"
+        yield from percentile_rows(kind, "delays", label, "s", samples, (MEDIAN, P95))
 
 
 def _moments(count):

@@ -1,6 +1,6 @@
 """From the commit to the start of single jobs on an idle server."""
 
-from .row import Row, percentile
+from .row import MEDIAN, P95, percentile_rows
 
 PARALLEL = (2,)
 NAME = "single"
@@ -36,16 +36,15 @@ def rows(found):
         ("net", "the same net of Odoo's pause"),
     ]:
         samples = {name: kinds[kind] for name, kinds in systems.items()}
-        for share, of_which in [(0.5, "median"), (0.95, "p95")]:
-            yield Row(
-                f"latency {kind} {of_which}",
-                "latency",
-                f"{label}, {of_which}",
-                "ms",
-                {name: percentile(each, share) for name, each in samples.items()},
-                drawn=kind == "whole",
-                samples=samples,
-            )
+        yield from percentile_rows(
+            f"latency {kind}",
+            "latency",
+            label,
+            "ms",
+            samples,
+            (MEDIAN, P95),
+            drawn=kind == "whole",
+        )
 
 
 def _pause(pid):

@@ -31,3 +31,20 @@ def percentile(samples, share):
     if not ranked:
         return None
     return ranked[math.ceil(share * len(ranked)) - 1]
+
+
+MEDIAN, P95, LONGEST = (0.5, "median"), (0.95, "p95"), (1, "longest")
+
+
+def percentile_rows(key, section, label, unit, samples, shares, drawn=False):
+    """Yield a Row for each of these shares, whose names end the keys and labels."""
+    for share, name in shares:
+        yield Row(
+            f"{key} {name}",
+            section,
+            f"{label}, {name}",
+            unit,
+            {system: percentile(each, share) for system, each in samples.items()},
+            drawn=drawn,
+            samples=samples,
+        )

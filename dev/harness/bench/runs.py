@@ -1,6 +1,6 @@
 """Runs per job, and the longest wait, of jobs that come one by one from two clients."""
 
-from .row import Row, percentile
+from .row import LONGEST, P95, Row, percentile_rows
 from .site import CLIENTS
 
 PARALLEL = (4,)
@@ -49,15 +49,8 @@ def rows(found):
     runs = {name: each["runs"] for name, each in systems.items()}
     waits = {name: each["waits"] for name, each in systems.items()}
     yield Row("runs", "runs", f"runs per job, {RATE} jobs a second", "", runs)
-    for share, of_which in [(0.95, "p95"), (1, "longest")]:
-        yield Row(
-            f"wait {of_which}",
-            "runs",
-            f"wait of a job, {RATE} jobs a second, {of_which}",
-            "ms",
-            {name: percentile(each, share) for name, each in waits.items()},
-            samples=waits,
-        )
+    label = f"wait of a job, {RATE} jobs a second"
+    yield from percentile_rows("wait", "runs", label, "ms", waits, (P95, LONGEST))
 
 
 def _runs(site):
