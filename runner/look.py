@@ -65,7 +65,8 @@ LOOK = f"""
     {_ALWAYS}
 """
 
-# From what was seen a moment ago, each index is entered behind the dead entries.
+# From what was seen a moment ago, each index is entered behind the dead entries. An OR
+# would read a whole index, and so would the running jobs without OFFSET 0.
 LOOK_AGAIN = f"""
     WITH changed AS MATERIALIZED (
         SELECT CASE WHEN {IS_READY} THEN 'ready'
