@@ -55,9 +55,9 @@ class IrCron(models.Model):
                 self._notify_if_due(moment)
         elif trigger_id := self._trigger_two(moment):
             call_at = moment
+            self._notify_if_due(moment)
             if TRIGGER not in data:
                 cr.postcommit.add(partial(_look_after, self.pool, data))
-            self._notify_if_due(moment)
         else:
             return
         data[TRIGGER] = trigger_id, min(call_at, moment)
