@@ -105,7 +105,7 @@ class QueueJobRunner(models.Model):
     )
     done_last_hour = fields.Integer(string="Done (1 h)", readonly=True)
     failed_last_hour = fields.Integer(string="Failed (1 h)", readonly=True)
-    hint = fields.Char(compute="_compute_hint")
+    hint = fields.Text(compute="_compute_hint")
 
     @api.depends("active", "pending")
     def _compute_hint(self):
