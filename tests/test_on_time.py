@@ -26,7 +26,6 @@ class TestOnTime(ServerCase):
         names = [self.enqueue([f"{eta} s"], eta=eta)[0] for eta in ETAS]
         self.wait(server, self.all_in("done"), "the jobs are done")
         self.assertOnTime(names)
-        server.stop()
         self.assertNoErrorIn(server)
 
     def test_etas_prefork(self):
