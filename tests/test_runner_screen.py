@@ -89,7 +89,6 @@ class TestRunnerScreen(RunnerCase):
         other = self.add()
         self.enqueue("leave", "a")
         self.forget_triggers()
-        self.env.cr.postcommit.clear()
         self.shown.action_switch_off()
         self.assertTrue(self.triggers(other))
 
