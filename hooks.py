@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .runner.look_functions import DROP_FUNCTIONS
+from .runner.look import DROP_FUNCTIONS
 
 
 def uninstall_hook(env):

@@ -1,8 +1,30 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The flag that makes a scheduled action a runner; adding and switching runners."""
 
-from odoo import api, fields, models
+from psycopg2.errors import LockNotAvailable
 
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+
+from ..runner import wake
+from ..runner.transaction import protect
 from .queue_job_runner import STATES
+
+CODE = "model._job_runner()"
+
+# A runner's row is locked for as long as its run lasts: what is to become of it stands
+# in a table of its own. Who meets somebody else that switches the same runner tries
+# again, after a serialization failure.
+SWITCH = """
+    INSERT INTO queue_job_runner_switch (runner_id, off) VALUES (%s, %s)
+    ON CONFLICT (runner_id) DO UPDATE SET off = EXCLUDED.off
+"""
+# A run that ends for having been switched off lets go of the row in a moment.
+LOCK_RUNNER = """
+    SET LOCAL lock_timeout = '1s';
+    SELECT FROM ir_cron WHERE id = %s FOR NO KEY UPDATE;
+    SET LOCAL lock_timeout = 0
+"""
 
 
 class IrCron(models.Model):
@@ -12,7 +34,6 @@ class IrCron(models.Model):
         help="If checked, this scheduled action runs jobs of the job queue: it is "
         "woken up whenever jobs are waiting. Duplicate it to run jobs in parallel.",
     )
-
     queue_job_runner_state = fields.Selection(
         STATES,
         string="Runner State",
@@ -28,6 +49,26 @@ class IrCron(models.Model):
         for cron in self:
             cron.queue_job_runner_state = states.get(cron.id, False)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        crons = super().create(vals_list)
+        if any(vals.get("queue_job_runner") for vals in vals_list):
+            crons._runners_changed()
+        return crons
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"active", "queue_job_runner"} & vals.keys():
+            self._runners_changed()
+        return result
+
+    @classmethod
+    def _process_job(cls, cron_cr, job):
+        """Odoo's cursor is open, and idle, for as long as the run lasts."""
+        if job.get("queue_job_runner"):
+            protect(cron_cr)
+        return super()._process_job(cron_cr, job)
+
     @api.model
     def _queue_job_runners(self):
         """Return the active runners, as superuser: to trigger them needs no right.
@@ -39,17 +80,108 @@ class IrCron(models.Model):
             [("queue_job_runner", "=", True), ("active", "=", True)]
         )
 
-    @api.model
-    def _trigger_running_cron(self):
-        """Trigger the cron that runs in this context, if it is one, and commit."""
-        if cron_id := self.env.context.get("cron_id"):
-            self.browse(cron_id)._trigger()
-            self.env.cr.commit()  # pylint: disable=invalid-commit
+    def _runners_changed(self):
+        """One that was switched on looks; what one that is off would have started is
+        another one's."""
+        self.flush_model(["active", "queue_job_runner"])
+        if runners := self.filtered("queue_job_runner").filtered("active"):
+            self.env.cr.execute(
+                "DELETE FROM queue_job_runner_switch WHERE runner_id IN %s",
+                [runners._ids],
+            )
+        wake.tell(self.env.cr)
 
     @api.model
-    def _report_progress(self, jobs):
-        """Tell Odoo that the cron of this context has done so many jobs, and commit.
+    def _add_runner(self):
+        """Return a new runner that is woken, or one that was removed earlier."""
+        removed = self.with_context(active_test=False).search(
+            [
+                ("queue_job_runner", "=", False),
+                ("active", "=", False),
+                ("model_id.model", "=", "queue.job"),
+                ("state", "=", "code"),
+                ("code", "=", CODE),
+            ],
+            order="id",
+        )
+        runner = removed.try_lock_for_update(allow_referencing=True, limit=1)
+        if runner:
+            runner.write({"active": True, "queue_job_runner": True})
+        else:
+            runner = self.create(self._new_runner_values())
+        runner._trigger()
+        return runner
 
-        Nothing ever remains in its eyes: it would call the cron again and again.
+    @api.model
+    def _new_runner_values(self):
+        crons = self.with_context(active_test=False)
+        names = crons.search([("name", "=like", "Queue Job Runner %")]).mapped("name")
+        number = 2
+        while (name := f"Queue Job Runner {number}") in names:
+            number += 1
+        return {
+            "name": name,
+            "model_id": self.env["ir.model"]._get_id("queue.job"),
+            "state": "code",
+            "code": CODE,
+            "queue_job_runner": True,
+            "user_id": SUPERUSER_ID,
+            "interval_number": 5,
+            "interval_type": "minutes",
+            "priority": 10,
+        }
+
+    def _check_free(self):
+        """Lock these runners, to rename or remove them.
+
+        :raises UserError: one of them is busy.
         """
-        self._commit_progress(jobs, remaining=0)
+        busy = self - self.try_lock_for_update(allow_referencing=True)
+        if busy:
+            raise UserError(
+                self.env._(
+                    "%s is at work. Switch it off, and try again when it has ended its "
+                    "job.",
+                    busy[0].name,
+                )
+            )
+
+    def _switch_runner(self, on):
+        """Switch the runner on or off; a busy one is off after its job, and on at once.
+
+        :raises psycopg2.errors.SerializationFailure: it has just come to an end, or
+            somebody else is switching it; Odoo tries again.
+        """
+        self.ensure_one()
+        cr = self.env.cr
+        try:
+            with cr.savepoint():
+                if on:
+                    cr.execute(LOCK_RUNNER, [self.id], log_exceptions=False)
+                    free = self
+                else:
+                    free = self.try_lock_for_update(allow_referencing=True)
+        except LockNotAvailable:
+            free = self.browse()
+        if free:
+            free.active = on
+        else:
+            cr.execute(SWITCH, [self.id, not on], log_exceptions=False)
+            wake.tell(cr)
+        if on:
+            self._trigger()
+
+
+class QueueJobRunnerSwitch(models.Model):
+    """Which busy runners are to be off: their claims go by that."""
+
+    _name = "queue.job.runner.switch"
+    _description = "Switched Busy Job Runner"
+    _log_access = False
+
+    runner_id = fields.Many2one(
+        "ir.cron", required=True, readonly=True, ondelete="cascade"
+    )
+    off = fields.Boolean(readonly=True)
+
+    _runner_uniq = models.Constraint("UNIQUE (runner_id)", "One row per runner.")

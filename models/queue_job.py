@@ -1,12 +1,22 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Enqueueing: what changes the queue wakes a runner. And what a run stores of a job."""
 
-from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from functools import partial
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 
-from odoo.addons.queue_job.job import FAILED, PENDING
+from odoo.addons.queue_job.job import DONE, FAILED, PENDING, STARTED
 
+from ..runner import wake
+from ..runner.claim import Choice, channels_in_force, lock_job
+from ..runner.look import CREATE_FUNCTIONS, DROP_FUNCTIONS, INDEXES, NOW
 from ..runner.run import Run
+from ..runner.server_channels import InvalidChannels
+
+# What a job's place in the queue depends on.
+MATTERS = {"state", "channel", "priority", "eta"}
 
 
 class QueueJob(models.Model):
@@ -22,12 +32,28 @@ class QueueJob(models.Model):
     # to search with: who has no right on scheduled actions can't search by runner_id
     runner_name = fields.Char(string="Runner Name", related="runner_id.cron_name")
     date_failed = fields.Datetime(readonly=True, copy=False)
-
-    _runner_idx = models.Index(
-        "(runner_id, date_created DESC, date_done DESC) WHERE runner_id IS NOT NULL"
+    eta_reached = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="The eta that has passed: the job is ready while it is equal to its eta.",
     )
-    _runner_done_idx = models.Index("(runner_id, date_done) WHERE state = 'done'")
-    _runner_failed_idx = models.Index("(runner_id, date_failed) WHERE state = 'failed'")
+
+    _queue_idx = models.Index(INDEXES["_queue_idx"])
+    _ready_idx = models.Index(INDEXES["_ready_idx"])
+    _later_idx = models.Index(INDEXES["_later_idx"])
+    _later_in_channel_idx = models.Index(INDEXES["_later_in_channel_idx"])
+    _failed_idx = models.Index(INDEXES["_failed_idx"])
+    _running_idx = models.Index(INDEXES["_running_idx"])
+    _waiting_idx = models.Index(INDEXES["_waiting_idx"])
+
+    def init(self):
+        self.env.cr.execute(DROP_FUNCTIONS)
+        self.env.cr.execute(CREATE_FUNCTIONS)
+        return super().init()
+
+    def _register_hook(self):
+        wake.registry_loaded(self.env.cr.dbname)
+        return super()._register_hook()
 
     @api.model_create_multi
     @api.private
@@ -37,28 +63,65 @@ class QueueJob(models.Model):
         return jobs
 
     def write(self, vals):
+        """Write, and wake a runner: another job may start now, if not this one.
+
+        :raises UserError: a job that runs belongs to its run.
+        """
+        matters = MATTERS & vals.keys()
+        is_own = self.env.context.get("_job_edit_sentinel") is self.EDIT_SENTINEL
+        if matters and not is_own:
+            self._check_not_running()
         if vals.get("state") == PENDING:
             vals = {"runner_id": False, **vals}
         if "state" in vals:
             failed = vals["state"] == FAILED
             vals = {"date_failed": failed and fields.Datetime.now(), **vals}
         result = super().write(vals)
-        if "state" in vals or "eta" in vals:
+        if matters:
+            wake.tell(self.env.cr)
             self._ensure_cron_trigger()
+        if vals.get("state") == DONE and not wake.is_quiet(self.env.cr):
+            release = partial(_release_dependents, self.pool, self.ids)
+            self.env.cr.postcommit.add(release)
         return result
+
+    def unlink(self):
+        self._check_not_running()
+        result = super().unlink()
+        wake.tell(self.env.cr)
+        return result
+
+    def _check_not_running(self):
+        """Refuse what others would do to a job that runs, on another connection than
+        its own.
+
+        :raises UserError: one of these is running.
+        """
+        if wake.is_quiet(self.env.cr):
+            return
+        running = self.sudo().filtered(lambda job: job.state == STARTED)[:1]
+        if running:
+            raise UserError(
+                self.env._(
+                    "Job %(id)s (%(name)s) is running. It can be changed when it has "
+                    "ended.",
+                    id=running.id,
+                    name=running.name,
+                )
+            )
 
     def _ensure_cron_trigger(self):
         """Wake a runner for those of these jobs that are pending.
 
-        At the time of the first of them: now, or its eta. The runner wakes others,
-        and is there in time for the later ones.
+        Now, and at the first of their etas that are ahead. The runner wakes others, and
+        is there in time for the later ones.
         """
         now = fields.Datetime.now()
-        times = [job.eta or now for job in self.sudo() if job.state == PENDING]
-        if times:
-            # Odoo clears a cron's triggers by whole seconds, and would run it twice
-            # for a fraction; the run waits for what is left of its second
-            self.env["ir.cron"]._wake(max(min(times).replace(microsecond=0), now))
+        etas = [job.eta or now for job in self.sudo() if job.state == PENDING]
+        if any(eta <= now for eta in etas):
+            wake.tell(self.env.cr)
+        if ahead := [eta for eta in etas if eta > now]:
+            wake.tell(self.env.cr, min(ahead))
 
     @api.model
     def _cron_trigger(self, at=None):
@@ -87,7 +150,41 @@ class QueueJob(models.Model):
             is_admin = self.env.su or self.env.user.has_group("base.group_system")
             if request and not is_admin:
                 raise AccessError(self.env._("Runners run in cron workers."))
-            Run(self.env).work()
+            Run(self.env).run()
             return
         while job := self._acquire_one_job():
             job._process()
+
+    @api.model
+    def _acquire_one_job(self):
+        """Return the next job that may start, its row locked for update.
+
+        Among the channels that are open, by priority, then the oldest, then the
+        smallest id. An empty recordset if there is none.
+
+        :raises psycopg2.errors.SerializationFailure: the job has been changed
+            since this transaction's first query.
+        """
+        cr = self.env.cr
+        now = self._time_of_decision()
+        try:
+            channels = channels_in_force(cr)
+        except InvalidChannels:
+            return self.browse()
+        choice = Choice(cr, channels, now, partial(lock_job, cr))
+        return self.browse(choice.job and choice.job.id)
+
+    @api.model
+    def _time_of_decision(self):
+        """Return PostgreSQL's time; what decides is in the database then."""
+        self.env.flush_all()
+        self.env.cr.execute(f"SELECT {NOW}")  # pylint: disable=sql-injection
+        return self.env.cr.fetchone()[0]
+
+
+def _release_dependents(registry, job_ids):
+    """After the commit of a state set by hand: another parent, which a runner ended
+    meanwhile, has not seen this one done, nor this one the other."""
+    with registry.cursor() as cr:
+        jobs = api.Environment(cr, SUPERUSER_ID, {})["queue.job"]
+        jobs.browse(job_ids).exists()._release_dependents()

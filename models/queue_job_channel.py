@@ -1,11 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """The limits of a channel, under the names that queue_job 18.0.4.1 gives them: when
-19.0 brings the fields itself, these are the same ones."""
+19.0 brings the fields itself, these are the same ones. Which of them are in force, and
+what goes on in a channel and its sub-channels."""
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..runner.channels import Limits
+from ..runner import wake
+from ..runner.counts import counts, totals
+from ..runner.decision import ROOT, Channels, Limits, full_name, path
+from ..runner.server_channels import InvalidChannels, server_channels, source_and_text
 
 MATTERS = {*Limits._fields, "name", "parent_id"}
 
@@ -97,4 +101,157 @@ class QueueJobChannel(models.Model):
 
     def _wake_runner(self):
         """Jobs that have waited for these limits may start now."""
-        self.env["ir.cron"]._wake(fields.Datetime.now())
+        wake.tell(self.env.cr)
+
+    effective_capacity = fields.Integer(
+        compute="_compute_effective_limits",
+        recursive=True,
+        help="The smallest capacity in force on the way to the root. 0: no limit but "
+        "the number of runners.",
+    )
+    effective_paused = fields.Boolean(
+        compute="_compute_effective_limits",
+        recursive=True,
+        help="Whether this channel or one above it is paused.",
+    )
+    limits_source = fields.Char(
+        compute="_compute_limits_in_force",
+        help="The server's own configuration of channels, where there is one: it "
+        "holds alone, and what stands here is not in force.",
+    )
+    limits_in_force = fields.Char(
+        compute="_compute_limits_in_force",
+        help="What the server's own configuration says about this channel.",
+    )
+    limits_error = fields.Char(
+        compute="_compute_limits_in_force",
+        help="Why the server's own configuration of channels can't be understood. No "
+        "job starts until it is corrected.",
+    )
+
+    @api.depends(
+        "capacity",
+        "sequential",
+        "paused",
+        "complete_name",
+        "parent_id.effective_capacity",
+        "parent_id.effective_paused",
+    )
+    def _compute_effective_limits(self):
+        try:
+            _source, of_server = server_channels()
+        except InvalidChannels:
+            of_server = Channels({})
+        for channel in self:
+            channels = of_server or channel._channels_of_records()
+            limits = [channels.limits(name) for name in path(channel.complete_name)]
+            capacities = [each.capacity for each in limits if each.capacity]
+            channel.effective_capacity = min(capacities, default=0)
+            channel.effective_paused = any(each.paused for each in limits)
+
+    @api.depends("complete_name")
+    def _compute_limits_in_force(self):
+        source, _text = source_and_text()
+        error = False
+        try:
+            _source, channels = server_channels()
+        except InvalidChannels as invalid:
+            error = str(invalid)
+        for channel in self:
+            channel.limits_source = source
+            channel.limits_error = error
+            if error:
+                channel.limits_in_force = self.env._("Not understood: no job starts")
+            elif source and channel.complete_name:
+                limits = channels.limits(full_name(channel.complete_name))
+                channel.limits_in_force = self._describe(limits)
+            else:
+                channel.limits_in_force = False
+
+    def _describe(self, limits):
+        """Return the limits as the configuration has them, such as ``2:throttle=5``."""
+        if limits == Limits():
+            return self.env._("No limit of its own")
+        options = [
+            name if value is True else f"{name}={value}"
+            for name, value in limits._asdict().items()
+            if value and name != "capacity"
+        ]
+        return ":".join([str(limits.capacity), *options])
+
+    def _channels_of_records(self):
+        """Return the :class:`Channels` of the records from this one to the root.
+
+        As they are being edited; without a query for each channel of a page.
+        """
+        way = self
+        while (parent := way[-1].parent_id) and parent not in way:
+            way += parent
+        if self.name != ROOT and len(way) == 1:
+            way += self.search([("complete_name", "=", ROOT)])
+        # one that has no name yet would be taken for the root
+        return Channels(
+            {each.complete_name: each._own_limits() for each in way if each.name}
+        )
+
+    def _own_limits(self):
+        return Limits(*(self[name] for name in Limits._fields))
+
+    pending_count = fields.Integer(
+        string="Pending",
+        compute="_compute_counts",
+        help="Pending jobs in this channel and its sub-channels, those that wait for "
+        "their time included.",
+    )
+    running_count = fields.Integer(
+        string="Running",
+        compute="_compute_counts",
+        help="Jobs that run in this channel and its sub-channels.",
+    )
+    failed_count = fields.Integer(
+        string="Failed",
+        compute="_compute_counts",
+        help="Failed jobs in this channel and its sub-channels.",
+    )
+    oldest_age = fields.Float(
+        string="Oldest Waiting (h)",
+        compute="_compute_counts",
+        help="For how long the oldest pending job has waited, since its creation, or "
+        "its eta if that is later, in hours and minutes.",
+    )
+    occupancy = fields.Char(
+        string="Running / Capacity",
+        compute="_compute_occupancy",
+        help="Running jobs, and the effective capacity where there is one.",
+    )
+
+    @api.depends("complete_name")
+    def _compute_counts(self):
+        self.env["queue.job"].flush_model()
+        found = totals(counts(self.env.cr))
+        for channel in self:
+            count = found[full_name(channel.complete_name)]
+            channel.pending_count = count.pending
+            channel.running_count = count.running
+            channel.failed_count = count.failed
+            channel.oldest_age = (count.oldest or 0) / 3600
+
+    @api.depends("running_count", "effective_capacity")
+    def _compute_occupancy(self):
+        for channel in self:
+            channel.occupancy = str(channel.running_count)
+            if channel.effective_capacity:
+                channel.occupancy += f" / {channel.effective_capacity}"
+
+
+class QueueJobChannelStart(models.Model):
+    """The last start in each throttled channel, written by claims alone."""
+
+    _name = "queue.job.channel.start"
+    _description = "Last Start in a Throttled Job Channel"
+    _log_access = False
+
+    name = fields.Char(required=True, readonly=True, help="Full name of the channel.")
+    date_started = fields.Datetime(required=True, readonly=True)
+
+    _name_uniq = models.Constraint("UNIQUE (name)", "One row per channel.")

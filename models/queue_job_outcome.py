@@ -6,11 +6,13 @@ import logging
 import random
 import time
 import traceback
+from datetime import timedelta
 
 from psycopg2 import OperationalError
 from psycopg2.errors import InvalidSavepointSpecification, NoActiveSqlTransaction
 
-from odoo import models
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import ConcurrencyError, LockError, MissingError
 from odoo.service.model import (
     PG_CONCURRENCY_ERRORS_TO_RETRY,
     PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
@@ -18,31 +20,67 @@ from odoo.service.model import (
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY, RunJobController
 from odoo.addons.queue_job.exception import FailedJobError, RetryableJobError
-from odoo.addons.queue_job.job import FAILED
+from odoo.addons.queue_job.job import DEFAULT_MAX_RETRIES, DONE, FAILED, PENDING
 
-from ..runner.transaction import forbid_rollback
+from ..runner.look import NOW
+from ..runner.transaction import (
+    LIMIT_WAIT,
+    commit_then_run_hooks,
+    storable,
+    store_outcome,
+)
+from .queue_job_process import NotLoadableError
 
 _logger = logging.getLogger(__name__)
 
-# The last resort when a failure can't be stored by the ORM (a text with a NUL
-# character, a broken hook): without it the job would be tried for ever.
-STORE_FAILURE = """
+# During a deploy another process may have the code that this one lacks.
+LOAD_RETRY = 8, 12  # seconds
+
+ENDED_ITS_TRANSACTION = InvalidSavepointSpecification, NoActiveSqlTransaction
+
+# The last resort when the ORM can't store a failure, for a broken override of write:
+# without it the job would be tried for ever.
+STORE_FAILURE = f"""
     UPDATE queue_job
        SET state = 'failed',
-           date_failed = now() AT TIME ZONE 'UTC',
+           date_failed = {NOW},
+           retry = %(retry)s,
            exc_name = %(exc_name)s,
            exc_message = %(exc_message)s,
            exc_info = %(exc_info)s
      WHERE id = %(id)s
 """
 
-# Parents that finish together release the same jobs: the second one waits here,
-# and looks again when the first one has committed.
-LOCK_DEPENDENTS = """
+# The dependents of a job that is done which wait for nothing any more, locked. Most of
+# a group's wait for the same others: what the first few of these hold up need not be
+# looked at one by one. Of parents that finish together the one that commits last sees
+# both done.
+RELEASABLE = f"""
+    {LIMIT_WAIT}
+    WITH dependent AS MATERIALIZED (
+        SELECT json_array_elements_text(dependencies::json -> 'reverse_depends_on')
+               AS uuid
+          FROM queue_job
+         WHERE id = %(id)s
+        EXCEPT
+        SELECT json_array_elements_text(dependencies::json -> 'reverse_depends_on')
+          FROM (SELECT dependencies
+                  FROM queue_job
+                 WHERE graph_uuid = %(graph)s
+                   AND state NOT IN ('done', 'wait_dependencies')
+                 LIMIT 3) AS others
+    )
     SELECT id
       FROM queue_job
-     WHERE uuid IN %s
+     WHERE uuid IN (SELECT uuid FROM dependent)
        AND state = 'wait_dependencies'
+       AND NOT EXISTS (
+               SELECT
+                 FROM json_array_elements_text(dependencies::json -> 'depends_on')
+                      AS dependency (uuid)
+                 JOIN queue_job AS parent ON parent.uuid = dependency.uuid
+                WHERE parent.state <> 'done'
+           )
      ORDER BY id
        FOR NO KEY UPDATE
 """
@@ -52,13 +90,74 @@ RELEASE_TRIES = 8
 class QueueJob(models.Model):
     _inherit = "queue.job"
 
-    def _store_error(self, error, job):
-        """Postpone or fail the job for what it has raised.
+    def _store_done(self, job):
+        """Write what has changed with the end of the :class:`Job`, and flush it."""
+        job.set_done()
+        result = storable(job.result) if job.result else False
+        self._write_outcome(
+            {
+                "state": DONE,
+                "retry": job.retry,
+                "date_done": job.date_done,
+                "exec_time": job.exec_time,
+                "result": result,
+                "exc_name": False,
+                "exc_info": False,
+                **job._store_values_from_model(),
+            }
+        )
 
-        :param job: the :class:`Job`, or None if it could not be loaded.
-        :raises psycopg2.Error: a conflict; roll back and try again.
+    def _write_outcome(self, values):
+        """Write the values of a job that this run has; flush them."""
+        sentinel = {"_job_edit_sentinel": self.EDIT_SENTINEL}
+        try:
+            self.with_context(**sentinel).write(values)
+            self.env.cr.flush()
+        except MissingError:
+            _logger.warning("Job %s was deleted while it ran", self.id)
+
+    def _store_undone(self, error, job, start, commit):
+        """Store what becomes of a job that has raised, and undo the rest.
+
+        :param job: the :class:`Job`, or None if it could not be loaded
+        :return: the state
         """
-        if isinstance(error, InvalidSavepointSpecification | NoActiveSqlTransaction):
+        values = self._outcome(error, job)
+
+        def store(cr, now):
+            record = self.with_env(api.Environment(cr, SUPERUSER_ID, {}))
+            record._write_undone(values, now)
+
+        if commit:
+            apart = not isinstance(error, ENDED_ITS_TRANSACTION)
+            is_ours = store_outcome(self.env.cr, self.id, start, store, apart)
+            self._undo()
+        else:
+            is_ours = True
+            store(self.env.cr, fields.Datetime.now())
+        if is_ours and values["state"] == FAILED:
+            self._call_on_fail(job, values, commit)
+        return values["state"]
+
+    def _outcome(self, error, job):
+        """Decide for every kind of error whether the job is tried again, or has failed.
+
+        :return: the values to write; ``seconds``, if it is tried again
+        """
+        try:
+            again = self._again(error, job)
+        except Exception as not_again:
+            again, error = None, not_again
+        retry = job.retry if job else self.retry + 1
+        if again:
+            seconds, reason = again
+            return {
+                "state": PENDING,
+                "seconds": seconds,
+                "retry": retry,
+                "result": storable(reason),
+            }
+        if isinstance(error, ENDED_ITS_TRANSACTION):
             ended = FailedJobError(
                 self.env._(
                     "The job has ended its transaction by a commit or a rollback. "
@@ -68,96 +167,105 @@ class QueueJob(models.Model):
             )
             ended.__cause__ = error
             error = ended
-        try:
-            if isinstance(error, RetryableJobError):
-                self._postpone(job, str(error), error.seconds)
-                return
-            conflict = getattr(error, "pgcode", None) in PG_CONCURRENCY_ERRORS_TO_RETRY
-            if isinstance(error, OperationalError) and conflict:
-                self._postpone(job, error.pgerror, PG_RETRY)
-                return
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
-        except Exception as not_postponed:
-            error = not_postponed
-        self._fail(error, job)
-
-    def _postpone(self, job, message, seconds):
-        """Set the job back to pending, to be tried again in ``seconds``.
-
-        Without seconds the job function's retry pattern decides.
-        """
-        with self.env.cr.savepoint():
-            job.date_done = None
-            job.postpone(result=message, seconds=seconds)
-            job.set_pending(reset_retry=False)
-            job.store()
-
-    def _fail(self, error, job):
-        """Log the error and end the job as failed."""
-        trace = "".join(traceback.format_exception(error))
+        trace = storable("".join(traceback.format_exception(error)))
         _logger.error("Job %s failed\n%s", self.uuid, trace)
-        self._end_failed(RunJobController._get_failure_values(job, trace, error), job)
+        failure = RunJobController._get_failure_values(job, trace, error)
+        failure = {name: storable(value) for name, value in failure.items()}
+        return {"state": FAILED, "retry": retry, **failure}
 
-    def _end_failed(self, values, job):
-        """Store the failure, then call the job function's *on fail* method.
+    def _again(self, error, job):
+        """Return in how many seconds the job is tried again and why, None if it failed.
 
-        The failure is stored in any case; what else goes wrong is logged.
-
-        :param values: ``exc_name``, ``exc_message`` and ``exc_info``
-        :raises psycopg2.Error: a conflict; roll back and try again.
+        :raises FailedJobError: that was the last try
         """
-        self._store_failure(values, job)
-        if not job:
-            return
-        try:
-            with forbid_rollback(self.env.cr), self.env.cr.savepoint():
-                job.on_fail(values)
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
-        except Exception:
-            _logger.exception("The on fail method of job %s failed", self.uuid)
+        if isinstance(error, RetryableJobError):
+            return job._get_retry_seconds(error.seconds), error  # perform() counts
+        if isinstance(error, NotLoadableError):
+            if self.retry + 1 >= (self.max_retries or DEFAULT_MAX_RETRIES):
+                return None
+            return random.uniform(*LOAD_RETRY), error
+        is_conflict = isinstance(error, ConcurrencyError | LockError) or (
+            isinstance(error, OperationalError)
+            and error.pgcode in PG_CONCURRENCY_ERRORS_TO_RETRY
+        )
+        if not is_conflict:
+            return None
+        retry = job.retry if job else self.retry + 1
+        if 0 < self.max_retries <= retry:
+            raise FailedJobError(
+                f"Max. retries ({self.max_retries}) reached: {error}"
+            ) from error
+        return PG_RETRY, error
 
-    def _store_failure(self, values, job):
+    def _write_undone(self, values, now):
+        values = dict(values)
+        if seconds := values.pop("seconds", None):
+            values["eta"] = now + timedelta(seconds=seconds)
+            names = ("exc_name", "exc_info", "date_started", "date_enqueued")
+            values |= dict.fromkeys([*names, "worker_pid"], False)
         try:
             with self.env.cr.savepoint():
-                if job:
-                    job.date_done = None
-                    job.set_failed(**values)
-                    job.store()
-                else:
-                    self.write({"state": FAILED, **values})
+                self._write_outcome({"date_done": False, **values})
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except Exception:
+            if values["state"] != FAILED:
+                raise
             _logger.exception("Failure of job %s stored without the ORM", self.uuid)
-            texts = {key: str(val).replace("\0", "") for key, val in values.items()}
-            self.env.cr.execute(STORE_FAILURE, {"id": self.id, **texts})
+            self.env.cr.execute(STORE_FAILURE, {"id": self.id, **values})
             self.invalidate_recordset()
 
-    def _release_dependents(self, job, commit):
-        """Set the jobs that waited for nothing but this one to pending.
+    def _call_on_fail(self, job, values, commit):
+        """Call the job function's *on fail* method, once: what goes wrong is logged.
 
-        In a transaction after the job's own, so that of two parents that finish
-        together the later one sees both done.
+        The failure is committed by now, so that it costs its own time only.
+
+        :param job: the :class:`Job`, None if it can't be loaded
         """
-        if not commit:
-            RunJobController._enqueue_dependent_jobs(self.env, job)
+        if not job or not job.on_fail_method_name:
             return
-        if not job.should_check_dependents():
-            return
+        names = ("exc_name", "exc_message", "exc_info")
+        values = {name: values[name] for name in names}
+        try:
+            if commit:
+                job.on_fail(values)
+                commit_then_run_hooks(self.env.cr)
+            else:
+                with self.env.cr.savepoint():
+                    job.on_fail(values)
+        except Exception:
+            _logger.exception("The on fail method of job %s failed", self.uuid)
+            if commit:
+                self._undo()
+
+    def _release_dependents(self, commit=True):
+        """Set the jobs that waited for nothing but these done ones to pending.
+
+        In a transaction after the jobs' own, committed here if ``commit``.
+        """
         cr = self.env.cr
-        for attempt in range(1, RELEASE_TRIES + 1):
-            try:
-                cr.rollback()
-                uuids = tuple(self.dependencies["reverse_depends_on"])
-                cr.execute(LOCK_DEPENDENTS, [uuids], log_exceptions=False)
-                job.enqueue_waiting()
-                cr.commit()  # pylint: disable=invalid-commit
-                return
-            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))
-            except Exception:
-                _logger.exception("Dependents of %s could not be released", job)
-                break
-        _logger.warning("Dependents of %s are left to the rescue", job)
+        for record in self:
+            if not (record.dependencies or {}).get("reverse_depends_on"):
+                continue
+            values = {"id": record.id, "graph": record.graph_uuid}
+            if not commit:
+                record._release(values)
+                continue
+            for attempt in range(1, RELEASE_TRIES + 1):
+                try:
+                    cr.rollback()
+                    record._release(values)
+                    cr.commit()  # pylint: disable=invalid-commit
+                    break
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    time.sleep(random.uniform(0, 0.01 * 2**attempt))
+                except Exception:
+                    _logger.exception("Dependents of %s not released", values)
+                    break
+            else:
+                _logger.warning("Dependents of %s are left to the rescue", values)
+
+    def _release(self, values):
+        self.flush_model()
+        self.env.cr.execute(RELEASABLE, values, log_exceptions=False)
+        self.browse(row[0] for row in self.env.cr.fetchall()).write({"state": PENDING})

@@ -4,6 +4,7 @@
 import os
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.tools import config
 
 from ..runner.counts import AN_HOUR_AGO
@@ -27,7 +28,7 @@ LAST_HOUR = f"""
 DONE = LAST_HOUR.format(state="done", date="date_done")
 FAILED = LAST_HOUR.format(state="failed", date="date_failed")
 
-# What was wished for a busy runner is shown at once, and that it is not done yet.
+# A busy one that is to be off is shown as off at once, and that it is not off yet.
 RUNNERS = f"""
     WITH job AS MATERIALIZED (
         SELECT DISTINCT ON (runner_id) id, runner_id, date_started, worker_pid
@@ -36,22 +37,21 @@ RUNNERS = f"""
          ORDER BY runner_id, date_started DESC, id
     ), shown AS (
         SELECT ir_cron.*,
-               wish.switch,
-               COALESCE(wish.name, cron_name) AS shown_name,
-               COALESCE(wish.switch = 'on', active) AS shown_active
+               active AND COALESCE(switch.off, FALSE) AS ends,
+               active AND NOT COALESCE(switch.off, FALSE) AS shown_active
           FROM ir_cron
-          LEFT JOIN queue_job_runner_wish AS wish ON wish.runner_id = ir_cron.id
+          LEFT JOIN queue_job_runner_switch AS switch ON switch.runner_id = ir_cron.id
          WHERE queue_job_runner
     )
     SELECT cron.id,
-           cron.shown_name AS name,
+           cron.cron_name AS name,
            cron.shown_active AS active,
            CASE WHEN job.id IS NOT NULL THEN 'working'
                 WHEN NOT cron.shown_active THEN 'off'
                 WHEN ({IS_ACTIVE}) THEN 'standing_aside'
                 WHEN cron.failure_count > 0 THEN 'failing'
                 ELSE 'idle' END AS state,
-           cron.switch AS pending,
+           cron.ends,
            job.id AS job_id,
            job.date_started AS job_since,
            job.worker_pid AS pid,
@@ -92,11 +92,7 @@ class QueueJobRunner(models.Model):
     name = fields.Char(required=True)
     active = fields.Boolean()
     state = fields.Selection(STATES, readonly=True)
-    pending = fields.Selection(
-        lambda self: self.env["queue.job.runner.wish"]._fields["switch"].selection,
-        readonly=True,
-        help="What happens to the runner when it is done with its job.",
-    )
+    ends = fields.Boolean(readonly=True, help="It is off when it has ended its job.")
     job_id = fields.Many2one("queue.job", string="Current Job", readonly=True)
     job_since = fields.Datetime(string="Since", readonly=True)
     pid = fields.Integer(string="Process", readonly=True)
@@ -107,17 +103,16 @@ class QueueJobRunner(models.Model):
     failed_last_hour = fields.Integer(string="Failed (1 h)", readonly=True)
     hint = fields.Text(compute="_compute_hint")
 
-    @api.depends("active", "pending")
+    @api.depends("active", "ends")
     def _compute_hint(self):
-        wishes = dict(self._fields["pending"]._description_selection(self.env))
         active = self.search([("active", "=", True)])
         workers = self._cron_workers()
         too_many = active[workers - 1 :] if workers else active.browse()
         for runner in self:
-            runner.hint = wishes.get(runner.pending)
-            if runner.hint:
-                continue
-            if not active:
+            runner.hint = False
+            if runner.ends:
+                runner.hint = self.env._("Off after its job")
+            elif not active:
                 runner.hint = self.env._("No runner is active: jobs wait.")
             elif runner in too_many:
                 runner.hint = self.env._(
@@ -135,3 +130,93 @@ class QueueJobRunner(models.Model):
         if os.getenv("ODOO_NOTIFY_CRON_CHANGES"):
             return None
         return config["max_cron_threads"] or None
+
+    # pylint: disable=method-required-super  # it is a view: the cron is written
+    def write(self, vals):
+        """Rename the runners (``name``), or switch them on or off (``active``).
+
+        A busy one is off as soon as it is done with its job, and on again at once.
+
+        :raises AccessError: not a manager of jobs, or it is another field.
+        :raises UserError: a busy one can't be renamed.
+        """
+        runners = self._crons()
+        if not vals.keys() <= {"name", "active"}:
+            raise AccessError(
+                self.env._("A runner can only be renamed, and switched on and off.")
+            )
+        if "name" in vals:
+            if not isinstance(vals["name"], str) or not vals["name"].strip():
+                raise UserError(self.env._("A runner needs a name."))
+            runners._check_free()
+            for code, _label in self.env["res.lang"].get_installed():
+                runners.with_context(lang=code).name = vals["name"].strip()
+        if "active" in vals:
+            for runner in runners:
+                runner._switch_runner(bool(vals["active"]))
+        self.env["queue.job.runner"].invalidate_model()
+        return True
+
+    def action_switch_on(self):
+        return self.write({"active": True})
+
+    def action_switch_off(self):
+        return self.write({"active": False})
+
+    def action_remove(self):
+        """Let these be runners no longer. They are archived: the jobs they have run
+        keep them.
+
+        :raises UserError: one of them is busy.
+        """
+        runners = self._crons()
+        runners._check_free()
+        runners.write({"active": False, "queue_job_runner": False})
+        self.env["queue.job.runner"].invalidate_model()
+        return True
+
+    def action_run_now(self):
+        """Let the runners look for jobs now, in a cron worker.
+
+        :raises UserError: one of them is off.
+        """
+        runners = self._crons()
+        self.invalidate_recordset()
+        if not all(self.mapped("active")):
+            raise UserError(self.env._("Switch the runner on first."))
+        for runner in runners:
+            runner._trigger()
+        return True
+
+    def action_add(self):
+        """Add a runner and let it look for jobs."""
+        self._crons()._add_runner()
+        return True
+
+    def action_open_jobs(self):
+        """Return an action that shows the jobs that this runner has had."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "queue_job.action_queue_job"
+        )
+        action["display_name"] = self.env._("Jobs of %s", self.name)
+        action["domain"] = [("runner_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
+    def _crons(self):
+        """Return the crons, as superuser and without the caller's context.
+
+        :raises AccessError: the user is no manager of jobs.
+        :raises MissingError: one of them is no runner.
+        """
+        self.check_access("write")
+        env = self.env(su=True, context={})
+        crons = (
+            env["ir.cron"]
+            .with_context(active_test=False)
+            .search([("id", "in", self.ids), ("queue_job_runner", "=", True)])
+        )
+        if len(crons) < len(set(self.ids)):
+            raise MissingError(self.env._("This is no runner, or not any more."))
+        return crons.with_env(env)

@@ -6,18 +6,35 @@ from markupsafe import Markup, escape
 from odoo import api, fields, models
 from odoo.tools import format_datetime
 
-from odoo.addons.queue_job.job import CANCELLED, FAILED
-
-from ..runner.decision import EARLIER_JOB, FAILED_JOB, FULL, PAUSED, THROTTLED
-from ..runner.outlook import BEHIND, MOST_AHEAD, NEXT
-from .queue_job_wait import (
-    DEPENDENCIES,
-    ETA,
-    INVALID_CHANNELS,
-    IS_ENQUEUED,
-    NO_RUNNER,
-    REGULAR_RUNNER,
+from odoo.addons.queue_job.job import (
+    CANCELLED,
+    DONE,
+    ENQUEUED,
+    FAILED,
+    PENDING,
+    WAIT_DEPENDENCIES,
 )
+
+from ..runner.claim import channels_in_force
+from ..runner.decision import EARLIER_JOB, FAILED_JOB, FULL, PAUSED, THROTTLED, Head
+from ..runner.look import CHANNEL, PLACE
+from ..runner.outlook import BEHIND, MOST_AHEAD, NEXT, Outlook, Wait
+from ..runner.regular import IS_ACTIVE
+from ..runner.server_channels import InvalidChannels
+
+# Beside the reasons of decisions and outlooks.
+REGULAR_RUNNER = "regular_runner"
+INVALID_CHANNELS = "invalid_channels"  # detail is what can't be understood
+NO_RUNNER = "no_runner"
+IS_ENQUEUED = "enqueued"
+DEPENDENCIES = "dependencies"  # jobs are those that are not done
+ETA = "eta"  # detail is the time
+
+PLACES = f"""
+    SELECT state, CASE WHEN eta > %(now)s THEN eta END, {CHANNEL}, {PLACE}
+      FROM queue_job
+     WHERE id = ANY(%(ids)s)
+"""
 
 MOST_LINKS = 5
 LINK = Markup('<a href="/odoo/action-queue_job.action_queue_job/%s">%s</a>')
@@ -54,9 +71,9 @@ class QueueJob(models.Model):
         elif wait.reason in (FAILED_JOB, EARLIER_JOB):
             values["jobs"] = self._links([wait.detail])
         elif wait.reason in (NEXT, BEHIND):
-            runners = outlook.situation.runners
+            runners = outlook.look.runners
             values["runners"] = len(runners)
-            values["working"] = len(runners & outlook.situation.busy)
+            values["working"] = len(runners & outlook.look.busy)
             if wait.detail == MOST_AHEAD:
                 values["detail"] = self.env._("%s or more", MOST_AHEAD)
         elif wait.reason == DEPENDENCIES and not wait.jobs:
@@ -116,3 +133,48 @@ class QueueJob(models.Model):
         if more := len(job_ids) - len(jobs):
             links.append(self.env._("%s more", more))
         return Markup(", ").join(links)
+
+    def _waits(self):
+        """Return what these jobs wait for, those that wait alone.
+
+        :return: a dictionary from id to :class:`Wait`, and the :class:`Outlook` that
+            it comes from, None where nothing starts anyway.
+        """
+        waiting = self.filtered(
+            lambda job: job.state in (PENDING, ENQUEUED, WAIT_DEPENDENCIES)
+        )
+        if not waiting:
+            return {}, None
+        now = self._time_of_decision()
+        self.env.cr.execute(IS_ACTIVE)
+        if self.env.cr.fetchone()[0]:
+            return dict.fromkeys(waiting.ids, Wait(REGULAR_RUNNER)), None
+        try:
+            channels = channels_in_force(self.env.cr)
+        except InvalidChannels as invalid:
+            wait = Wait(INVALID_CHANNELS, detail=str(invalid))
+            return dict.fromkeys(waiting.ids, wait), None
+        waits, queued = {}, {}
+        self.env.cr.execute(PLACES, {"now": now, "ids": waiting.ids})
+        for state, eta, channel, *place in self.env.cr.fetchall():
+            place = Head(*place)
+            if state == WAIT_DEPENDENCIES:
+                waits[place.id] = self.browse(place.id)._wait_for_dependencies()
+            elif state == ENQUEUED:
+                waits[place.id] = Wait(IS_ENQUEUED)
+            elif eta:
+                waits[place.id] = Wait(ETA, detail=eta)
+            else:
+                queued[place] = channel
+        outlook = Outlook(self.env.cr, channels, now, queued)
+        if not outlook.look.runners:
+            return dict.fromkeys(waiting.ids, Wait(NO_RUNNER)), outlook
+        for place, channel in queued.items():
+            waits[place.id] = outlook.wait(channel, place)
+        return waits, outlook
+
+    def _wait_for_dependencies(self):
+        uuids = (self.dependencies or {}).get("depends_on", [])
+        domain = [("uuid", "in", uuids), ("state", "!=", DONE)]
+        # of other companies too: they hold the job as well
+        return Wait(DEPENDENCIES, jobs=self.sudo().search(domain, order="id")._ids)

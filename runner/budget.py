@@ -5,17 +5,40 @@ Odoo limits cron workers in ways that a run can only see from inside; what is
 read here is private to ``odoo/service/server.py`` (19.0) and read nowhere else.
 """
 
-import resource
+import select
 import signal
 import threading
 import time
 
-from odoo.service.server import ThreadedServer, Worker
+from odoo.service.server import ThreadedServer, Worker, WorkerCron
 from odoo.tools import config
+
+try:
+    import resource
+except ImportError:  # on Windows, which has no such limit
+    resource = None
 
 # The part of a limit that a run may use up before its last job starts: the
 # rest is that job's.
 SHARE = 0.5
+
+
+STOP_CHECK = 0.2  # seconds: a threaded server tells nobody that it stops
+
+
+def _server():
+    """Return what owns this process: a worker, or a threaded server.
+
+    Prefork workers and the threaded server own the handler of SIGINT; a shell or a
+    test has another one.
+    """
+    return getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+
+
+def serves_crons():
+    """Return whether scheduled actions run in this process."""
+    types = {getattr(thread, "type", None) for thread in threading.enumerate()}
+    return isinstance(_server(), WorkerCron) or "cron" in types
 
 
 class Budget:
@@ -27,10 +50,7 @@ class Budget:
 
     def __init__(self, end):
         self.end = end
-        # prefork workers and the threaded server own the handler of SIGINT; a
-        # shell or a test has another one
-        handler = signal.getsignal(signal.SIGINT)
-        self.server = getattr(handler, "__self__", None)
+        self.server = _server()
 
     def spent(self, first):
         """Return why the run must end before its next job, or None.
@@ -58,6 +78,22 @@ class Budget:
         if isinstance(self.server, Worker):
             self.server.multi.pipe_ping(self.server.watchdog_pipe)
 
+    def wait(self, connection, seconds):
+        """Wait for news on the connection for that long at most.
+
+        :return: whether the worker is wanted elsewhere: by another cron that is due, or
+            because the server stops.
+        """
+        end, ours = time.monotonic() + seconds, [connection]
+        if isinstance(self.server, WorkerCron):
+            others = [self.server.dbcursor._cnx, self.server.wakeup_fd_r]
+            readable, _writable, _broken = select.select(ours + others, [], [], seconds)
+            return any(other in readable for other in others)
+        while (left := end - time.monotonic()) > 0 and not self._stopping():
+            if any(select.select(ours, [], [], min(left, STOP_CHECK))):
+                break
+        return self._stopping()
+
     def _stopping(self):
         if isinstance(self.server, Worker):
             return not self.server.alive
@@ -78,9 +114,11 @@ class Budget:
 
     def _cpu_time_used(self):
         """The used part of a worker's CPU time, which a pass of its loop renews."""
-        soft, _hard = resource.getrlimit(resource.RLIMIT_CPU)
         limit = config["limit_time_cpu"]
-        if not isinstance(self.server, Worker) or soft == resource.RLIM_INFINITY:
+        if not resource or not isinstance(self.server, Worker):
+            return 0
+        soft, _hard = resource.getrlimit(resource.RLIMIT_CPU)
+        if soft == resource.RLIM_INFINITY:
             return 0
         usage = resource.getrusage(resource.RUSAGE_SELF)
         left = soft - usage.ru_utime - usage.ru_stime

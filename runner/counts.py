@@ -5,15 +5,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from .channels import path
-from .claim import NOW
-from .look import IS_RUNNING
+from .decision import path
+from .look import CHANNEL, IS_RUNNING, NOW
 
 # Since when a pending job waits: it did not want to run before its eta.
 WAITS_SINCE = "GREATEST(date_created, eta)"
 
 IS_PENDING = "state = 'pending'"
-CHANNEL = "COALESCE(channel, '')"
 # now() and not clock_timestamp(), which no index can be asked for.
 AN_HOUR_AGO = "now() AT TIME ZONE 'UTC' - INTERVAL '1 h'"
 FIRST = f"ORDER BY {CHANNEL} LIMIT 1"

@@ -4,15 +4,11 @@
 A job that somebody has locked is not known to be: claims pass it over meanwhile.
 """
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from .acquisition import Acquisition
-from .channels import path
 from .claim import ETA_BATCH
-from .decision import FULL, Head
-from .look import IS_LATER, IS_READY, PLACE
-from .situation import look_at_holds
+from .decision import FULL, Head, path
+from .look import CHANNEL, IS_LATER, IS_READY, PLACE, heads, holds, look
 
 # Why a job waits, beside the reasons for which a channel is closed.
 NEXT = "next"  # it starts as soon as a runner is free
@@ -21,16 +17,16 @@ BEHIND = "behind"  # detail is the number of jobs that come first
 # Jobs whose eta has passed since the last claim: the next one will note them.
 IS_RIPE = f"{IS_LATER} AND eta <= %(now)s"
 RIPE = f"""
-    SELECT DISTINCT ON (COALESCE(channel, '')) COALESCE(channel, ''), {PLACE}
+    SELECT DISTINCT ON ({CHANNEL}) {CHANNEL}, {PLACE}
       FROM (SELECT * FROM queue_job
              WHERE {IS_RIPE}
              ORDER BY eta
              LIMIT {ETA_BATCH}) AS ripe
-     ORDER BY COALESCE(channel, ''), {PLACE}
+     ORDER BY {CHANNEL}, {PLACE}
 """
 
 MOST_AHEAD = 10_000  # counting more takes too long, and means no more to anybody
-_IS_AHEAD = f"COALESCE(channel, '') = open.channel AND ({PLACE}) < %(place)s"
+_IS_AHEAD = f"{CHANNEL} = open.channel AND ({PLACE}) < %(place)s"
 AHEAD = f"""
     SELECT count(*)
       FROM (SELECT
@@ -54,7 +50,7 @@ class Wait(NamedTuple):
     jobs: tuple[int, ...] = ()
 
 
-class Outlook(Acquisition):
+class Outlook:
     """The decision that a claim would make at that time.
 
     In a flood of etas a claim notes the earliest, see ``NOTE_ETAS``.
@@ -63,24 +59,33 @@ class Outlook(Acquisition):
         come, whether the next claim notes that or not
     """
 
-    def __init__(self, env, now, asked=None):
-        self.asked = asked or {}
-        super().__init__(env, lambda job_id: True, now)
+    def __init__(self, cr, channels, now, asked=None):
+        self.cr = cr
+        self.now = now
+        self.look = look(cr, now)
+        first = {channel: head for head, channel in heads(cr)}
+        for head, channel in [*self._ripe(), *(asked or {}).items()]:
+            first[channel] = min(first.get(channel, head), head)
+        self.heads = first
+        jobs = sorted((head, channel) for channel, head in first.items())
+        self.decision = self.look.decision(channels)
+        found = holds(cr, channels, jobs, after=now)
+        self.decision.failed, self.decision.earliest = found
+        self.next = self.decision.first_open(jobs)
 
     def is_open(self, channel):
-        return not any(name in self.closed for name in path(channel))
+        return not self.decision.closed(channel, self.heads.get(channel))
 
     def wait(self, channel, place):
         """Return why the job at that place of the channel, whose time has come, waits.
 
         :param place: a :class:`Head`
         """
-        for name in path(channel):
-            if name in self.closed:
-                return self._wait_for(self.closed[name])
-        if place == self.head:
+        if closed := self.decision.closed(channel, place):
+            return self._wait_for(closed)
+        if self.next and place == self.next[0]:
             return Wait(NEXT)
-        open_channels = list(filter(self.is_open, self.queue.heads))
+        open_channels = list(filter(self.is_open, self.heads))
         values = {"now": self.now, "open": open_channels, "place": place}
         self.cr.execute(AHEAD, values)
         return Wait(BEHIND, detail=self.cr.fetchone()[0])
@@ -88,21 +93,13 @@ class Outlook(Acquisition):
     def _wait_for(self, closed):
         jobs = ()
         if closed.reason == FULL:
-            running = self.queue.running.items()
+            running = self.decision.running.items()
             jobs = tuple(sorted(i for i, c in running if closed.channel in path(c)))
         return Wait(closed.reason, closed.channel, closed.detail, jobs)
 
-    def _note_etas(self):
-        first_eta = self.situation.first_eta
+    def _ripe(self):
+        first_eta = self.look.first_eta
         if not first_eta or first_eta > self.now:
-            return False
+            return []
         self.cr.execute(RIPE, {"now": self.now})
-        ripe = {Head(*place): channel for channel, *place in self.cr.fetchall()}
-        heads = dict(self.situation.heads)
-        for head, channel in {**ripe, **self.asked}.items():
-            heads[channel] = min(heads.get(channel, head), head)
-        self.situation = replace(self.situation, heads=heads, first_eta=None)
-        return True
-
-    def _look_at_holds(self, queue):
-        look_at_holds(self.cr, self.channels, queue, after=self.now)
+        return [(Head(*place), channel) for channel, *place in self.cr.fetchall()]

@@ -1,68 +1,211 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The SQL of the rescue: jobs whose worker died, and dependents left waiting."""
+"""The rescue: jobs whose worker died, and dependents left waiting.
 
-from .look import IS_RUNNING, SINCE, THIS_XID
+A job is alive as long as somebody holds its row of ``queue_job_lock``. Each dead one is
+taken in a transaction of its own, without its arguments and without code of others.
+"""
+
+import logging
+from datetime import timedelta
+from typing import NamedTuple
+
+from psycopg2 import OperationalError
+from psycopg2.extensions import TransactionRollbackError
+
+from .look import IS_RUNNING, NOW, SINCE
+from .regular import IS_AWAY
+from .wake import PRESENCE
+
+_logger = logging.getLogger(__name__)
 
 # For the moment between the claim's commit and the lock.
-GRACE = 10  # seconds
+GRACE = timedelta(seconds=10)
+# For a dead process whose connection PostgreSQL has not let go of.
+AGAIN = timedelta(seconds=10)
+STRANDED = timedelta(seconds=60)
 
-# A job is alive as long as somebody holds its lock's row. Under REPEATABLE READ a job
-# that ended since the snapshot raises a serialization failure here.
-DEAD_JOBS = f"""
-    SELECT id
-      FROM queue_job
-     WHERE {IS_RUNNING}
-       AND COALESCE({SINCE}, '-infinity')
-           < clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '{GRACE} s'
-       AND (
-               id IN (
-                   SELECT queue_job_id
-                     FROM queue_job_lock
-                    WHERE queue_job_id = queue_job.id
-                      FOR NO KEY UPDATE SKIP LOCKED
-               )
-               OR NOT EXISTS (
-                   SELECT FROM queue_job_lock WHERE queue_job_id = queue_job.id
-               )
-           )
-     ORDER BY id
-     LIMIT 100
-       FOR NO KEY UPDATE SKIP LOCKED
+# Locked unless somebody works on it. Under REPEATABLE READ a job that ended since the
+# snapshot raises a serialization failure here.
+LOCK_DEAD = f"""
+    SET LOCAL lock_timeout = '1s';
+    {IS_AWAY}, dead.*
+      FROM (
+          SELECT state = 'started',
+                 COALESCE(retry, 0) + (state = 'started')::int,
+                 COALESCE(max_retries, 0),
+                 COALESCE(worker_pid, 0),
+                 COALESCE(EXTRACT(epoch FROM {NOW} - date_started), 0)::int,
+                 runner_id, date_started, uuid, channel_method_name
+            FROM queue_job
+           WHERE id = %(id)s
+             AND {IS_RUNNING}
+             AND COALESCE({SINCE}, '-infinity') < {NOW} - %(grace)s
+             AND (
+                     id IN (
+                         SELECT queue_job_id
+                           FROM queue_job_lock
+                          WHERE queue_job_id = queue_job.id
+                            FOR NO KEY UPDATE SKIP LOCKED
+                     )
+                     OR NOT EXISTS (
+                         SELECT FROM queue_job_lock WHERE queue_job_id = queue_job.id
+                     )
+                 )
+             FOR NO KEY UPDATE SKIP LOCKED
+      ) AS dead
 """
 
 # Without its lock's row a process that comes back late can't lock the job.
-FORGET_LOCKS = "DELETE FROM queue_job_lock WHERE queue_job_id IN %s"
-
-# By SQL: through the ORM each of them would be loaded. They may run at once.
+FORGET_LOCK = "DELETE FROM queue_job_lock WHERE queue_job_id = %(id)s;"
 REQUEUE = f"""
+    {FORGET_LOCK}
     UPDATE queue_job
        SET state = 'pending',
-           retry = COALESCE(retry, 0) + CASE state WHEN 'started' THEN 1 ELSE 0 END,
+           retry = %(retry)s,
            date_started = NULL,
            date_enqueued = NULL,
            worker_pid = NULL,
            runner_id = NULL,
-           date_rescued = now() AT TIME ZONE 'UTC',
-           rescue_message = dead.message,
-           changed_xid = {THIS_XID}
-      FROM unnest(%(ids)s, %(messages)s) AS dead (id, message)
-     WHERE queue_job.id = dead.id
+           date_rescued = {NOW},
+           rescue_message = %(message)s
+     WHERE id = %(id)s
+"""
+FAIL = f"""
+    {FORGET_LOCK}
+    UPDATE queue_job
+       SET state = 'failed',
+           retry = %(retry)s,
+           date_failed = {NOW},
+           date_rescued = {NOW},
+           rescue_message = %(message)s,
+           exc_name = 'JobFoundDead',
+           exc_message = %(message)s,
+           exc_info = %(message)s
+     WHERE id = %(id)s
 """
 
-# Once a minute per database, whoever comes first: the time of the last sweep
-# (seconds of the epoch) and the id up to which it looked.
-LAST_SWEEP = """
+# A process that is frozen, or whose host is lost, would be taken for one that will
+# look. Its session has done nothing since that claim: a later run of the runner has.
+END_PRESENCE = f"""
+    SELECT pg_terminate_backend(activity.pid)
+      FROM pg_locks
+      JOIN pg_stat_activity AS activity USING (pid)
+     WHERE locktype = 'advisory'
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND classid = {PRESENCE}
+       AND objid = %(runner)s
+       AND pg_locks.pid <> pg_backend_pid()
+       AND state_change AT TIME ZONE 'UTC' < %(start)s + INTERVAL '5 s'
+"""
+
+
+class Dead(NamedTuple):
+    """A job that was found dead. ``retry`` is the number of tries it has used up."""
+
+    was_started: bool
+    retry: int
+    max_retries: int
+    pid: int
+    seconds: int
+    runner: int | None
+    start: object
+    uuid: str
+    method: str
+
+    @property
+    def is_last_try(self):
+        return self.was_started and 0 < self.max_retries <= self.retry
+
+
+def rescue(cr, running, now, message):
+    """Set the jobs nobody works on to pending, or failed if that was the last try.
+
+    A job that was started has used up one try; one that the regular runner had only
+    enqueued has not. Nothing is done while the regular runner is in charge: it has a
+    rescue of its own. Each is committed here, alone.
+
+    :param running: the jobs that a look has found, ids and :class:`Running`
+    :param now: PostgreSQL's time of that look
+    :param message: returns the text that tells of a :class:`Dead`
+    :return: the ids of those that have failed, each with its message
+    """
+    failed = []
+    for job_id, job in running.items():
+        if job.since and job.since > now - GRACE:
+            continue
+        try:
+            dead = _lock(cr, job_id)
+            if dead:
+                text = message(dead)
+                _end(cr, job_id, dead, text)
+                failed += [(job_id, text)] if dead.is_last_try else []
+            cr.commit()  # pylint: disable=invalid-commit
+        except (TransactionRollbackError, OperationalError) as error:
+            if cr.closed:
+                raise
+            cr.rollback()
+            _logger.debug("Job %s is not dead, or rescued later: %s", job_id, error)
+    return failed
+
+
+def next_rescue(running, now, runner):
+    """Return when a rescue can tell of one more running job whether it is dead.
+
+    None if it can tell of all. A job that this runner itself seems to have is one of a
+    process that was killed: it is looked for until PostgreSQL has let go of it.
+    """
+    second = timedelta(seconds=1)
+    moments = [
+        job.since + GRACE + second
+        for job in running.values()
+        if job.since and job.since > now - GRACE
+    ]
+    if runner in {job.runner for job in running.values()}:
+        moments.append(now + AGAIN)
+    return min(moments, default=None)
+
+
+def _lock(cr, job_id):
+    values = {"id": job_id, "grace": GRACE}
+    cr.execute(LOCK_DEAD, values, log_exceptions=False)
+    row = cr.fetchone()
+    return Dead(*row[1:]) if row and row[0] else None
+
+
+def _end(cr, job_id, dead, message):
+    values = {"id": job_id, "retry": dead.retry, "message": message}
+    statement = FAIL if dead.is_last_try else REQUEUE
+    cr.execute(statement, values, log_exceptions=False)
+    if dead.runner and dead.start:
+        values = {"runner": dead.runner, "start": dead.start}
+        cr.execute(END_PRESENCE, values, log_exceptions=False)
+    _logger.warning(
+        "Job %s %s found dead (%s, process %s): %s",
+        dead.uuid,
+        dead.method,
+        "started" if dead.was_started else "enqueued",
+        dead.pid or "unknown",
+        "failed" if dead.is_last_try else "pending again",
+    )
+
+
+# Once a minute per database, whoever comes first: the time of the last sweep (seconds
+# of the epoch) and the id up to which it looked.
+SWEEP_KEY = "queue_job_cron_jobrunner.last_sweep"
+LAST_SWEEP = f"""
+    INSERT INTO ir_config_parameter (key, value) VALUES ('{SWEEP_KEY}', '0 0')
+    ON CONFLICT (key) DO NOTHING;
     SELECT split_part(value, ' ', 2)::bigint
       FROM ir_config_parameter
-     WHERE key = 'queue_job_cron_jobrunner.last_sweep'
+     WHERE key = '{SWEEP_KEY}'
        AND split_part(value, ' ', 1)::bigint
-           < EXTRACT(epoch FROM clock_timestamp()) - 60
+           <= EXTRACT(epoch FROM clock_timestamp()) - {STRANDED.seconds}
        FOR NO KEY UPDATE SKIP LOCKED
 """
-STORE_SWEEP = """
+STORE_SWEEP = f"""
     UPDATE ir_config_parameter
        SET value = EXTRACT(epoch FROM clock_timestamp())::bigint || ' ' || %s
-     WHERE key = 'queue_job_cron_jobrunner.last_sweep'
+     WHERE key = '{SWEEP_KEY}'
 """
 
 # Measured on 1,000,000 done jobs: 9 ms for a batch of 1,000; a chain of 5,000 in
@@ -82,8 +225,7 @@ WAITING_JOBS = f"""
                         ) AS dependency (uuid)
                    JOIN queue_job AS parent ON parent.uuid = dependency.uuid
                   WHERE parent.state <> 'done'
-                     OR parent.date_done
-                        > clock_timestamp() AT TIME ZONE 'UTC' - INTERVAL '10 s'
+                     OR parent.date_done > {NOW} - INTERVAL '10 s'
              ) AS stranded
         FROM queue_job
        WHERE state = 'wait_dependencies'
@@ -91,3 +233,19 @@ WAITING_JOBS = f"""
     ORDER BY id
        LIMIT {SWEEP_BATCH}
 """
+
+
+def stranded(cr):
+    """Return the ids of waiting jobs whose dependencies are all done.
+
+    Their last parent's process died before it could release them. A batch of the
+    waiting jobs is looked at each minute, in turn; the position is stored in this
+    transaction.
+    """
+    cr.execute(LAST_SWEEP, log_exceptions=False)
+    if not (position := cr.fetchone()):
+        return []
+    cr.execute(WAITING_JOBS, position)
+    waiting = cr.fetchall()
+    cr.execute(STORE_SWEEP, [waiting[-1][0] if len(waiting) == SWEEP_BATCH else 0])
+    return [job_id for job_id, is_stranded in waiting if is_stranded]

@@ -5,189 +5,225 @@ import logging
 import math
 import random
 import time
-from contextlib import suppress
+from datetime import timedelta
 
 from psycopg2 import InterfaceError, OperationalError
+from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from . import wake
 from .budget import Budget
-from .presence import Presence
+from .claim import CachesChanged, Claims, SwitchedOff
 from .regular import RegularRunnerActive, warn_of_regular_runner
-from .switch import SwitchedOff
+from .rescue import STRANDED, next_rescue, rescue
+from .server_channels import InvalidChannels
 
 _logger = logging.getLogger(__name__)
 
 CLAIM_TRIES = 5  # each may wait for the lock for 5 s
 RESCUE_INTERVAL = 2  # seconds
-HELD_JOB_INTERVAL = 0.5  # seconds
-SHORT_WAIT = 1  # seconds: a worker waits that long itself for what may start then
-
-_known = {}  # name of the database: the situation of this process' last claim
-
-
-class RegistryChanged(Exception):
-    """Another process has installed, upgraded or removed a module."""
+HELD_JOB_INTERVAL = 0.5  # seconds: somebody has locked what could start
+NO_CONNECTION_INTERVAL = 1  # seconds
+LINGER = 1  # seconds: in a steady stream, jobs start without a run for each of them
 
 
 class Run:
     """One execution of a runner's cron: claims and processes jobs.
 
-    Until nothing may start or its time is up; in the latter case the runner is
-    triggered again. The jobs have a cursor of their own, so that the cron's has
-    no open transaction meanwhile and none that a job could break.
+    On two connections. ``control`` is the cron's own cursor: claims, rescue, presence,
+    listening; committed after each step, idle while a job runs, and never reset, so
+    that PostgreSQL's plans of the looks live as long as the run. ``work`` is for jobs
+    and all code that other modules hook into: for each a session as clean as new.
 
     :param env: the environment of the cron; its transaction is committed.
     """
 
     def __init__(self, env):
         self.env = env
+        self.control = env.cr
+        self.work = None
+        self.runner = env.context.get("cron_id")
         self.budget = Budget(env.context.get("cron_end_time", math.inf))
-        self.presence = Presence(env.cr, env.context.get("cron_id"))
-        self.cr = None
+        self.claims = Claims(env.cr, env.registry, self.runner)
         self.jobs = 0
         self.rescued = -math.inf
+        self.worked = time.monotonic()  # when this run last had a job
+        self.is_wanted = False  # elsewhere: it leaves if it finds nothing
 
-    def work(self):
-        """Process jobs. Whatever happens to one of them does not end the run."""
-        self.env.cr.commit()  # pylint: disable=invalid-commit
+    def run(self):
+        """Process jobs until nothing may start, or the run's time is up.
+
+        Whatever happens to one of them does not end the run. Every way out but that of
+        a look that found nothing wakes another runner, or triggers this one again.
+        """
+        self.control.commit()  # pylint: disable=invalid-commit
         try:
             reason = self._work()
         except RegularRunnerActive:
-            warn_of_regular_runner(self.env.cr.dbname)
-            return
+            warn_of_regular_runner(self.control.dbname)
+            reason = None
+        except InvalidChannels:
+            reason = None  # the log has said so
+        except SwitchedOff:
+            reason = "its runner is to be off"
         finally:
-            with suppress(InterfaceError):  # the lock goes with the connection
-                self.presence.leave()
-            if self.cr:
-                self.cr.close()
+            self._leave()
+            if self.work:
+                self.work.close()
+        is_off = reason == "its runner is to be off"
         if reason:
             _logger.debug("Run ends after %s jobs: %s", self.jobs, reason)
-            self.env["ir.cron"]._trigger_running_cron()
-        if self.jobs > 1:
-            self.env["ir.cron"]._report_progress(self.jobs - 1)
+            wake.wake(self.control.dbname, runner=None if is_off else self.runner)
+        if not self.control.closed and (self.jobs > 1 or is_off):
+            # Odoo: nothing remains, or it would call the cron again and again
+            self.env["ir.cron"]._commit_progress(
+                max(self.jobs - 1, 0), remaining=0, deactivate=is_off
+            )
 
     def _work(self):
         """Process jobs and return why there may be more to do, or None."""
         for turn in itertools.count():
             if reason := self.budget.spent(first=not turn):
                 return reason
-            self._rescue()
             try:
-                job, wait = self._claim()
-            except SwitchedOff:
-                return None
-            except RegistryChanged:
-                return "the registry has changed"
+                if not self._open_work():
+                    continue
+                choice = self._claim()
+                if choice.job:
+                    self._commit_claim()
+                    self._process(choice.job)
+                    self._rescue(choice)
+                elif not (self._rescue(choice) or self._wait(choice)):
+                    return None
+            except CachesChanged:
+                self.control.rollback()
+                registry = Registry(self.control.dbname).check_signaling()
+                if registry is not self.env.registry:
+                    return "the registry has changed"
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
                 return f"others were in the way of every claim: {error}"
-            if job:
-                self._process(job)
-            elif wait is None:
-                return None
-            elif self.budget.end == math.inf:
-                return "what could start is locked, or has to wait"
-            else:
-                time.sleep(wait)
+            except (InterfaceError, OperationalError) as error:
+                return f"the connection is lost: {error}"
 
-    def _queue(self):
-        """Return the model of jobs on this run's cursor: a new one after each job."""
-        if self.cr is None or self.cr.closed:
-            self.cr = self.env.registry.cursor()
-            # the first environment is the one that flushes: no cron's context
-            api.Environment(self.cr, SUPERUSER_ID, {})
-        return self.env(cr=self.cr)["queue.job"]
+    def _open_work(self):
+        """Have a clean session for a job, a new one after each, before one is claimed.
 
-    def _rescue(self):
-        if time.monotonic() - self.rescued < RESCUE_INTERVAL:
-            return
-        self.rescued = time.monotonic()
-        queue = self._queue()
-        try:
-            queue._rescue_jobs()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
-            _logger.debug("Rescue put off: %s", error)
-        except Exception:
-            _logger.exception("Rescue failed")
-        self._roll_back()
+        Return False if there is none to be had, after a while.
+        """
+        if self.work is None or self.work.closed:
+            try:
+                self.work = self.env.registry.cursor()
+            except (PoolError, OperationalError) as error:
+                _logger.info("There is no connection for jobs: %s", error)
+                self.budget.wait(self.control._cnx, NO_CONNECTION_INTERVAL)
+                return False
+            wake.keep_quiet(self.work)
+        return True
+
+    def _jobs(self, job_ids=()):
+        """Return jobs on the work connection, with none of a cron's context."""
+        env = api.Environment(self.work, SUPERUSER_ID, {})
+        return env["queue.job"].browse(job_ids)
 
     def _claim(self):
-        """Return a job that is this run's own, or None and for how long to wait.
+        """Return the :class:`Choice` of a claim, whose transaction is open.
 
-        That is in seconds, and None if the run is to end: it is absent then, and an
-        idle runner is triggered for when something may start.
-
-        :raises RegistryChanged, RegularRunnerActive, SwitchedOff: why there is no job.
         :raises psycopg2.Error: other claims were in the way every time.
         """
-        for attempt in range(1, CLAIM_TRIES + 1):
-            queue = self._queue()
-            self.presence.enter()
+        for attempt in itertools.count(1):
             try:
-                self._check_signaling()
-                known = _known.pop(self.cr.dbname, None)
-                claim = queue._claim_one_job(not self.jobs, known)
-                job, wait = queue.browse(claim.head and claim.head.id), None
-                if not job:
-                    wait = self._wait(queue, claim)
-                    self.cr.commit()  # pylint: disable=invalid-commit
-                _known[self.cr.dbname] = claim.situation
-                return job, wait
+                return self.claims.claim()
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                self.control.rollback()
                 if attempt == CLAIM_TRIES or self.budget.spent(first=False):
                     raise
-            except (InterfaceError, OperationalError):
-                # such as a process frozen for longer than a claim may last
-                if not self.cr.closed or attempt == CLAIM_TRIES:
-                    raise
-            finally:
-                self._roll_back()
             time.sleep(random.uniform(0, 0.001 * 2**attempt))
 
-    def _wait(self, queue, claim):
-        """Return how long to wait in this run for something to start.
+    def _commit_claim(self):
+        """Commit, so that everyone sees the job as started.
 
-        Otherwise leave, while the claim still keeps all others from claiming: who
-        claims next knows that this runner will not look by itself.
+        The first one is progress in Odoo's eyes: it would take killed runs for timeouts
+        without any.
         """
-        if claim.held:
-            return HELD_JOB_INTERVAL
-        start = claim.next_moment(claim.closed)
-        rescue = claim.next_rescue(time.monotonic() - self.rescued)
-        moment = min(filter(None, (start, rescue)), default=None)
-        if moment:
-            seconds = max((moment - claim.now).total_seconds(), 0)
-            if seconds < SHORT_WAIT:
-                return seconds
-        self.presence.leave()
-        # a job that this runner seems to have is one of a process that was killed
-        own = {self.env.context.get("cron_id")} & claim.situation.runners
-        idle = claim.situation.runners - claim.situation.busy | own
-        queue.env["ir.cron"]._wake_one(idle, moment, claim.now)
-        return None
-
-    def _check_signaling(self):
-        """Bring the caches up to date, on a cursor that is clean again afterwards.
-
-        :raises RegistryChanged: the models are no longer up to date.
-        """
-        registry = Registry(self.cr.dbname).check_signaling(self.cr)
-        self.cr.rollback()
-        if registry is not self.env.registry:
-            raise RegistryChanged
-
-    def _roll_back(self):
-        if not self.cr.closed:
-            self.cr.rollback()
+        self.jobs += 1
+        if self.jobs == 1:
+            self.env["ir.cron"]._commit_progress(1, remaining=0)
+        else:
+            self.control.commit()  # pylint: disable=invalid-commit
 
     def _process(self, job):
-        self.jobs += 1
         self.budget.feed_watchdog()
         try:
-            job._process(commit=True)
+            self._jobs(job.id)._process(commit=True, start=job.start)
         except Exception:
             _logger.exception("Job %s is left to the rescue", job.id)
-        # the pool resets the connection's session for the next one
-        self.cr.close()
+        finally:
+            self.work.close()
+            self.worked = time.monotonic()
+
+    def _rescue(self, choice):
+        """Every now and then, look after what this look has found: jobs of dead
+        processes, and waiting jobs. Return whether it is worth a second look."""
+        look = choice.look
+        if time.monotonic() - self.rescued < RESCUE_INTERVAL:
+            return False
+        self.rescued = time.monotonic()
+        if not (look.running or look.are_waiting):
+            return False
+        self.control.rollback()
+        if not self._open_work():
+            return True
+        jobs = self._jobs()
+        for job_id, message in rescue(
+            self.control, look.running, choice.now, jobs._dead_message
+        ):
+            jobs.browse(job_id)._after_death(message)
+        if look.are_waiting:
+            jobs._release_stranded()
+        return True
+
+    def _wait(self, choice):
+        """In the transaction of a look that found nothing: commit it, and wait for a
+        moment that is near, or for others to enqueue; else leave and return False."""
+        moment = self._next_moment(choice)
+        seconds = (moment - choice.now).total_seconds() if moment else math.inf
+        left = self.worked + LINGER - time.monotonic()
+        if not self.runner or self.is_wanted or left <= 0 and seconds >= LINGER:
+            self.claims.leave(choice, moment)
+            self.control.commit()  # pylint: disable=invalid-commit
+            return False
+        self.claims.linger()
+        self.control.commit()  # pylint: disable=invalid-commit
+        connection = self.control._cnx
+        connection.poll()  # the socket is silent about what has been read already
+        if not connection.notifies:
+            wait = min(max(left, 0) or seconds, max(seconds, 0))
+            self.is_wanted = self.budget.wait(connection, wait)
+            connection.poll()
+        connection.notifies.clear()
+        return True
+
+    def _next_moment(self, choice):
+        """Return when the time alone may let something start, or needs a rescue."""
+        now, look = choice.now, choice.look
+        moments = [choice.next_moment(), next_rescue(look.running, now, self.runner)]
+        if choice.flooded:
+            moments.append(now)
+        if choice.held:
+            moments.append(now + timedelta(seconds=HELD_JOB_INTERVAL))
+        if look.are_waiting:
+            moments.append(now + STRANDED)
+        return min(filter(None, moments), default=None)
+
+    def _leave(self):
+        """Let nobody rely on this run any more."""
+        try:
+            if not self.control.closed:
+                self.control.rollback()
+                self.claims.leave()
+                self.control.commit()  # pylint: disable=invalid-commit
+        except (InterfaceError, OperationalError):
+            self.control._cnx.close()  # its locks go with it

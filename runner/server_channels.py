@@ -12,7 +12,7 @@ from functools import lru_cache
 from odoo.addons.queue_job.jobrunner import queue_job_config
 from odoo.addons.queue_job.jobrunner.channels import Channel, ChannelManager
 
-from .channels import Channels, Limits, full_name
+from .decision import Channels, Limits, full_name
 
 _logger = logging.getLogger(__name__)
 

@@ -1,19 +1,101 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The transaction of one job: its settings, its lock, its end, and what is stored of a
+failure beside it."""
 
 import logging
 import random
 import time
-from contextlib import ExitStack, contextmanager
 
-from odoo import SUPERUSER_ID, api
+from psycopg2 import OperationalError
+from psycopg2.pool import PoolError
+
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.sql_db import db_connect
 from odoo.tools.misc import Callbacks
 
-from .claim import STILL_CLAIMED
+from .look import NOW
+from .wake import keep_quiet
 
 _logger = logging.getLogger(__name__)
 
 STORE_TRIES = 5
+MOST_TEXT = 1_000_000  # characters of a traceback or a result
+
+# The keep-alives tell PostgreSQL within a minute that the host has gone. What a site or
+# a database sets for idle or long transactions is not meant for jobs. From the version
+# of the server on.
+KEEP_ALIVE = {
+    0: {
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+        "idle_in_transaction_session_timeout": 0,
+    },
+    170000: {"transaction_timeout": 0},
+}
+# A worker that was killed in a long statement is noticed while that goes on.
+CHECK_CLIENT = {140000: {"client_connection_check_interval": 10_000}}
+
+# The sign of life, as queue_job's Job.lock(), and the query that takes the snapshot of
+# the job's transaction. By id, since a job that can't be loaded has to be locked too.
+# The rescue deletes the row it has found unlocked: whoever comes late, with the old
+# state in its snapshot, gets a serialization failure; and the start tells this claim
+# from a later one. With the share of the job's own row a DELETE waits here, for the
+# job's end, and not for the lock's row with the job's in its hands.
+LOCK_JOB = """
+    SELECT 1
+      FROM queue_job_lock
+      JOIN queue_job ON queue_job.id = queue_job_lock.queue_job_id
+     WHERE queue_job.id = %(id)s
+       AND queue_job.state = 'started'
+       AND queue_job.date_started = COALESCE(%(start)s, queue_job.date_started)
+    FOR NO KEY UPDATE OF queue_job_lock SKIP LOCKED
+    FOR KEY SHARE OF queue_job SKIP LOCKED
+"""
+
+# Who has a row that others wait for does not wait for another one without a limit:
+# PostgreSQL sees no deadlock across two connections of one process.
+LIMIT_WAIT = "SET LOCAL lock_timeout = '5s';"
+
+STILL_CLAIMED = f"""
+    {LIMIT_WAIT}
+    SELECT {NOW}
+      FROM queue_job
+     WHERE id = %(id)s
+       AND state = 'started'
+       AND date_started = %(start)s
+    FOR NO KEY UPDATE
+"""
+
+
+def settings(version, *groups, local="LOCAL"):
+    """Return the statements that make the settings for a server of that version."""
+    return "".join(
+        f"SET {local} {name} = {value};"
+        for group in groups
+        for since, values in group.items()
+        if version >= since
+        for name, value in values.items()
+    )
+
+
+def protect(cr):
+    """Make the settings for a connection that is open for the whole run."""
+    cr.execute(settings(cr._cnx.server_version, KEEP_ALIVE, local="SESSION"))
+
+
+def lock_job(cr, job_id, start=None):
+    """Lock the claimed job for this transaction, its first.
+
+    :param start: the ``date_started`` of the claim; None: whatever it is
+    :return: whether it is ours: not if it was found dead and has changed hands
+    :raises psycopg2.errors.SerializationFailure: nor then
+    """
+    values = {"id": job_id, "start": start}
+    first = settings(cr._cnx.server_version, KEEP_ALIVE, CHECK_CLIENT)
+    cr.execute(first + LOCK_JOB, values, log_exceptions=False)
+    return bool(cr.fetchone())
 
 
 def commit_then_run_hooks(cr):
@@ -36,49 +118,56 @@ def commit_then_run_hooks(cr):
             _logger.exception("A post-commit hook of a job that is done failed")
 
 
-@contextmanager
-def forbid_rollback(cr):
-    """Keep an *on fail* method from undoing the failure that calls it."""
+def store_outcome(work, job_id, start, store, apart=True):
+    """Call ``store(cursor, now)`` for the outcome of a job that was undone, and commit.
 
-    def forbidden():
-        raise RuntimeError(
-            "Rollback is forbidden in the on fail method of a job: it would undo "
-            "the failure itself."
-        )
+    On a second connection, while the job's own still holds its lock, so that nobody
+    takes the job for a dead one. If there is none to be had, or somebody holds the
+    job's row for long, on its own: that is rolled back first.
 
-    original, cr.rollback = cr.rollback, forbidden
-    try:
-        yield
-    finally:
-        cr.rollback = original
-
-
-def store_apart(record, job, claimed, store):
-    """Call ``store(record)`` on a cursor of its own and commit that.
-
-    The transaction of a job that failed is not to be committed, and it still
-    holds the job's lock, so that nobody takes the job for a dead one.
-
-    :param job: the :class:`Job` of the record, moved to that cursor; or None.
-    :param claimed: the job's start as this claim knows it. If the job has
-        changed hands since, nothing is stored.
-    :raises psycopg2.Error: conflicts were in the way every time.
+    :param work: the job's cursor
+    :param start: the job's start as this claim knows it. If the job has changed hands
+        since, nothing is stored.
+    :param apart: False if the job has ended its transaction, and the lock with it
+    :return: whether the job was still ours
+    :raises psycopg2.Error: it could not be stored; the rescue finds the job.
     """
-    for attempt in range(1, STORE_TRIES + 1):
+    for attempt in range(1, STORE_TRIES * apart + 1):
         try:
-            with ExitStack() as stack:
-                if job:
-                    stack.enter_context(job.in_temporary_env())
-                    cr = job.env.cr
-                else:
-                    cr = stack.enter_context(record.env.registry.cursor())
-                cr.execute(STILL_CLAIMED, [record.id, claimed], log_exceptions=False)
-                if cr.fetchone():
-                    store(record.with_env(api.Environment(cr, SUPERUSER_ID, {})))
-                else:
-                    _logger.warning("Job %s has changed hands meanwhile", record.id)
-            return
+            with db_connect(work.dbname).cursor() as cr:
+                keep_quiet(cr)
+                return _store(cr, job_id, start, store)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            if attempt == STORE_TRIES:
-                raise
             time.sleep(random.uniform(0, 0.1 * 2**attempt))
+        except (PoolError, OperationalError) as error:
+            _logger.info("Job %s: no connection to store what came of it", job_id)
+            _logger.debug("%s", error)
+            break
+    work.rollback()
+    is_ours = lock_job(work, job_id, start) and _store(work, job_id, start, store)
+    work.commit()  # pylint: disable=invalid-commit
+    return is_ours
+
+
+def _store(cr, job_id, start, store):
+    values = {"id": job_id, "start": start}
+    cr.execute(STILL_CLAIMED, values, log_exceptions=False)
+    if row := cr.fetchone():
+        store(cr, row[0])
+    else:
+        _logger.warning("Job %s has changed hands meanwhile", job_id)
+    return bool(row)
+
+
+def storable(text, most=MOST_TEXT):
+    """Return the text as PostgreSQL and the log take it: without NUL and halves of
+    surrogate pairs, and not too long.
+
+    >>> storable("a\x00b\udc80") == "a\ufffdb\ufffd", storable("12345", 4)
+    (True, '1234…')
+    """
+    text = str(text)
+    if len(text) > most:
+        text = f"{text[:most]}…"
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,306 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Wake-ups. One rule: whoever changes the queue wakes one runner, unless one will look
+by itself.
+
+``tell`` writes a trigger in the transaction that changes the queue: the durable part.
+``_look_after`` finds, after the commit and while no claim is in flight, who is to look:
+a run that lingers (``pg_notify``), or a runner that is absent (a trigger, and Odoo's
+workers are notified). A runner with a job looks after it. A claim that leaves something
+to start asks the same ``WAKE``, and a run that ends hands the next moment on: a trigger
+then, and a timer in its process, for Odoo looks at triggers ahead once a minute.
+
+A run tells of itself by an advisory lock of its connection: shared, it will look by
+itself after what it does; exclusive, it lingers and listens. Everybody asks and changes
+that under the claims' lock, so no answer is outdated before it is used.
+"""
+
+import logging
+import os
+import threading
+import time
+from datetime import datetime, timedelta
+from functools import partial
+from weakref import WeakSet
+
+from psycopg2 import InterfaceError, OperationalError
+from psycopg2.errors import DeadlockDetected, LockNotAvailable
+
+from odoo import SUPERUSER_ID, api
+from odoo.fields import Datetime
+from odoo.sql_db import db_connect
+
+from .budget import serves_crons
+from .look import IS_RUNNER, NOW
+
+_logger = logging.getLogger(__name__)
+
+PRESENCE = 0x716A6372  # the first key of the lock; the second is the id of the cron
+LISTENER = "queue_job_runner_"  # and the id of the cron
+# A pooler has pids of its own, and may give the session to somebody else.
+ENTER = f"""
+    CASE WHEN %(enter)s AND pg_backend_pid() = %(backend)s
+         THEN pg_try_advisory_lock_shared({PRESENCE}, %(runner)s) END
+"""
+LINGER = f"""
+    LISTEN {LISTENER}%(runner)s;
+    SELECT pg_try_advisory_lock({PRESENCE}, %(runner)s)
+"""
+STOP_LINGERING = f"""
+    UNLISTEN {LISTENER}%(runner)s;
+    SELECT pg_advisory_unlock({PRESENCE}, %(runner)s);
+"""
+LEAVE = "UNLISTEN *; SELECT pg_advisory_unlock_all()"
+# A frozen or lost host is not taken for long for one that listens (PostgreSQL 14).
+IDLE_LIMIT, NO_IDLE_LIMIT = (
+    f"SET idle_session_timeout = '{limit}';" for limit in ("5s", "0")
+)
+
+# READ COMMITTED: a runner whose run has just ended is no conflict.
+BEGIN = """
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL synchronous_commit = off;
+"""
+BEGIN_LOCKED = f"""
+    {BEGIN}
+    SET LOCAL lock_timeout = '100ms';
+    LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE;
+"""
+SECOND = f"date_trunc('second', {NOW})"  # Odoo clears a cron's triggers by seconds
+INSERT = f"""
+    INSERT INTO ir_cron_trigger
+                (cron_id, call_at, create_uid, create_date, write_uid, write_date)
+         SELECT runner.id, {{}}, {SUPERUSER_ID}, {NOW}, {SUPERUSER_ID}, {NOW}
+"""
+# One that nobody has touched: a run deletes those that it follows, and commits that at
+# its end.
+STANDS = "EXISTS (SELECT FROM ir_cron_trigger WHERE xmax = 0 AND {})"
+
+OF_RUNNER = f"cron_id IN (SELECT id FROM ir_cron WHERE {IS_RUNNER})"
+
+# LEAST: Odoo's workers go by PostgreSQL's clock, and so does a test's frozen one.
+TELL_NOW = f"""
+    {INSERT.format(f"LEAST({SECOND}, %(host)s)")}
+      FROM (SELECT id FROM ir_cron WHERE {IS_RUNNER} ORDER BY id LIMIT 1) AS runner
+     WHERE NOT {STANDS.format(f"cron_id = runner.id AND call_at <= {NOW}")}
+"""
+HAND_ON = f"""
+    {INSERT.format("%(moment)s")}
+      FROM (SELECT id FROM ir_cron WHERE {IS_RUNNER}
+             ORDER BY id <> COALESCE(%(runner)s, id), id LIMIT 1) AS runner
+     WHERE NOT {STANDS.format(f"call_at = %(moment)s AND {OF_RUNNER}")}
+"""
+# A run will look at that moment, and hand the later ones on.
+IS_EARLIER = f"""
+    SELECT {STANDS.format(f"call_at >= {NOW} AND call_at < %(moment)s AND {OF_RUNNER}")}
+"""
+
+# Of the runners without a job: one that lingers is told; else one that is absent is
+# triggered, unless somebody has its row (Run Manually, a run that begins or ends). If
+# there is none, and none that will look by itself either, any will do.
+WAKE = f"""
+    WITH busy AS MATERIALIZED (
+        SELECT runner_id FROM queue_job WHERE state IN ('started', 'enqueued')
+    ), idle AS MATERIALIZED (
+        SELECT id, NOT pg_try_advisory_xact_lock_shared({PRESENCE}, id) AS lingers
+          FROM ir_cron
+         WHERE {IS_RUNNER}
+           AND id IS DISTINCT FROM %(runner)s
+           AND NOT EXISTS (SELECT FROM busy WHERE runner_id = ir_cron.id)
+    ), absent AS MATERIALIZED (
+        SELECT id,
+               {STANDS.format(f"cron_id = idle.id AND call_at <= {NOW}")}
+               AS is_triggered
+          FROM idle
+         WHERE NOT EXISTS (SELECT FROM idle WHERE lingers)
+           AND pg_try_advisory_xact_lock({PRESENCE}, id)
+    ), free AS MATERIALIZED (
+        SELECT ir_cron.id
+          FROM ir_cron
+          JOIN absent ON absent.id = ir_cron.id
+         ORDER BY NOT is_triggered, ir_cron.id
+         LIMIT 1
+           FOR NO KEY UPDATE OF ir_cron SKIP LOCKED
+    ), runner AS MATERIALIZED (
+        SELECT COALESCE(
+                   (SELECT id FROM free),
+                   CASE WHEN EXISTS (SELECT FROM idle WHERE lingers) THEN NULL
+                        WHEN %(otherwise)s IS NOT NULL THEN %(otherwise)s
+                        WHEN (SELECT count(*) FROM absent) = (SELECT count(*) FROM idle)
+                        THEN (SELECT min(id) FROM absent) END
+               ) AS id
+    ), trigger AS (
+        {INSERT.format(SECOND)}
+          FROM runner
+         WHERE id IS NOT NULL
+           AND id NOT IN (SELECT id FROM absent WHERE is_triggered)
+    )
+    SELECT (SELECT id FROM runner),
+           (SELECT pg_notify('{LISTENER}' || id, '')
+              FROM (SELECT min(id) AS id FROM idle WHERE lingers) AS lingering
+             WHERE id IS NOT NULL)
+"""
+
+_SAID = f"{__name__}.said"
+_quiet = WeakSet()  # cursors
+
+
+def keep_quiet(cr):
+    """What a run's own transaction changes wakes nobody: the run looks after it."""
+    _quiet.add(cr)
+
+
+def is_quiet(cr):
+    return cr in _quiet
+
+
+def tell(cr, moment=None):
+    """Wake a runner after the commit: something may start now, or at that moment.
+
+    One statement for now in a transaction, and one for each earlier moment ahead: Odoo
+    forgets with a savepoint what was said in it, and it is said again then.
+
+    :param moment: a naive datetime in UTC
+    """
+    if cr in _quiet:
+        return
+    host = Datetime.now()
+    is_ahead = bool(moment) and moment > host
+    moment = moment.replace(microsecond=0) if is_ahead else datetime.min
+    said = cr.precommit.data.setdefault(_SAID, {})
+    if said.get(is_ahead, datetime.max) <= moment:
+        return
+    said[is_ahead] = moment
+    values = {"moment": moment, "host": host, "runner": None}
+    cr.execute(HAND_ON if is_ahead else TELL_NOW, values)
+    data = cr.postcommit.data
+    if _SAID not in data:
+        data[_SAID] = datetime.max
+        cr.postcommit.add(partial(_look_after, cr.dbname, data))
+    # where a trigger stands already, a run has been told
+    is_known = is_ahead and not cr.rowcount
+    data[_SAID] = min(data[_SAID], moment + timedelta(seconds=is_known))
+    if cr.rowcount and os.getenv("ODOO_NOTIFY_CRON_CHANGES"):
+        cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)
+
+
+def _look_after(dbname, data):
+    try:
+        wake(dbname, moment=data[_SAID])
+    except Exception:
+        _logger.warning("What may start on %s may start late", dbname, exc_info=True)
+
+
+def wake(dbname, moment=datetime.min, runner=None):
+    """Find who looks, in a transaction of its own, committed here.
+
+    Under the claims' lock, if it can be had within 100 ms: one wake-up too many does no
+    harm.
+
+    :param moment: nobody is needed if a run will look between now and then
+    :param runner: the id of one that leaves: it is triggered if there is no other
+    """
+    for begin in (BEGIN_LOCKED, BEGIN):
+        try:
+            with db_connect(dbname).cursor() as cr:
+                if moment > datetime.min:
+                    values = {"moment": moment}
+                    cr.execute(begin + IS_EARLIER, values, log_exceptions=False)
+                    if cr.fetchone()[0]:
+                        return
+                    begin = ""
+                ask(cr, runner, runner, begin)
+            return
+        except (LockNotAvailable, DeadlockDetected):
+            _logger.debug("Waking a runner of %s without the claims' lock", dbname)
+
+
+def ask(cr, runner=None, otherwise=None, begin=""):
+    """Ask ``WAKE``, in a transaction that has the claims' lock.
+
+    :param runner: the id of one that does not count
+    :param otherwise: the id of the one that is triggered if no other looks
+    """
+    values = {"runner": runner, "otherwise": otherwise}
+    cr.execute(begin + WAKE, values, log_exceptions=False)
+    if cr.fetchone()[0]:
+        cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)
+
+
+def hand_on(cr, runner, moment, now):
+    """Let the runner look at a moment ahead, unless one will; times of PostgreSQL."""
+    values = {"moment": moment.replace(microsecond=0), "runner": runner}
+    cr.execute(HAND_ON, values, log_exceptions=False)
+    seconds = max((moment - now).total_seconds(), 0)
+    cr.postcommit.add(partial(arm, cr.dbname, seconds))
+
+
+def _environment(cr):
+    return api.Environment(cr, SUPERUSER_ID, {})
+
+
+# Timers. A process has one for each database, for the earliest moment that it was asked
+# for, and one for its start: Odoo's workers sleep before their first look. Where
+# ODOO_NOTIFY_CRON_CHANGES is set, the host looks at triggers.
+HORIZON = (
+    400  # seconds: runs come every 5 minutes, give or take Odoo's poll of a minute
+)
+START = 2  # seconds after a registry was loaded, or a process forked
+AGAIN = 1  # seconds, then twice as many, until HORIZON
+
+_lock = threading.Lock()
+_timers = {}  # (name of the database, is it for the start): (time.monotonic(), Timer)
+_loaded = set()  # names of databases
+
+
+def arm(dbname, seconds, is_start=False, again=AGAIN):
+    """Wake a runner in so many seconds, or earlier if armed for that."""
+    if seconds > HORIZON or os.getenv("ODOO_NOTIFY_CRON_CHANGES"):
+        return
+    key, moment = (dbname, is_start), time.monotonic() + seconds
+    with _lock:
+        if key in _timers:
+            earlier, timer = _timers[key]
+            if earlier <= moment:
+                return
+            timer.cancel()
+        timer = threading.Timer(seconds, _ring, [key, moment, again])
+        timer.daemon = True  # a server that stops does not wait for it
+        timer.name = f"queue_job_cron_jobrunner.timer.{dbname}"
+        timer.start()
+        _timers[key] = moment, timer
+
+
+def registry_loaded(dbname):
+    """Let a run look soon after a server's start, if this process runs crons."""
+    _loaded.add(dbname)
+    arm(dbname, START, is_start=True)
+
+
+def _ring(key, moment, again):
+    dbname, is_start = key
+    with _lock:
+        if _timers.get(key, (None,))[0] == moment:
+            del _timers[key]
+    if is_start and not serves_crons():
+        return
+    try:
+        wake(dbname)
+    except (InterfaceError, OperationalError) as error:
+        # Odoo may close a database's connections at any time
+        _logger.debug("Cron workers of %s not notified: %s", dbname, error)
+        arm(dbname, again, is_start, 2 * again)
+    except Exception:
+        _logger.info("Cron workers of %s not notified", dbname, exc_info=True)
+
+
+def _after_fork():
+    """Threads are not inherited, and the lock may be held."""
+    global _lock
+    _lock = threading.Lock()
+    _timers.clear()
+    for dbname in _loaded:
+        arm(dbname, START, is_start=True)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
