@@ -93,34 +93,33 @@ class QueueJob(models.Model):
     def _store_done(self, job):
         """Write what has changed with the end of the :class:`Job`, and flush it."""
         job.set_done()
-        result = storable(job.result) if job.result else False
-        self._write_outcome(
-            {
-                "state": DONE,
-                "retry": job.retry,
-                "date_done": job.date_done,
-                "exec_time": job.exec_time,
-                "result": result,
-                "exc_name": False,
-                "exc_info": False,
-                **job._store_values_from_model(),
-            }
-        )
+        if job.result:
+            job.result = storable(job.result)
+        values = {
+            **job._store_values_from_model(),
+            "state": DONE,
+            "retry": job.retry,
+            "date_done": job.date_done,
+            "exec_time": job.exec_time,
+            "result": job.result or False,
+            "exc_name": False,
+            "exc_info": False,
+        }
+        try:
+            self._write_outcome(values)
+        except MissingError:
+            job.store()  # it has deleted itself
 
     def _write_outcome(self, values):
-        """Write the values of a job that this run has; flush them."""
         sentinel = {"_job_edit_sentinel": self.EDIT_SENTINEL}
-        try:
-            self.with_context(**sentinel).write(values)
-            self.env.cr.flush()
-        except MissingError:
-            _logger.warning("Job %s was deleted while it ran", self.id)
+        self.with_context(**sentinel).write(values)
+        self.env.cr.flush()
 
     def _store_undone(self, error, job, start, commit):
         """Store what becomes of a job that has raised, and undo the rest.
 
         :param job: the :class:`Job`, or None if it could not be loaded
-        :return: the state
+        :return: the state, and which try it was
         """
         values = self._outcome(error, job)
 
@@ -137,7 +136,7 @@ class QueueJob(models.Model):
             store(self.env.cr, fields.Datetime.now())
         if is_ours and values["state"] == FAILED:
             self._call_on_fail(job, values, commit)
-        return values["state"]
+        return values["state"], values["retry"]
 
     def _outcome(self, error, job):
         """Decide for every kind of error whether the job is tried again, or has failed.

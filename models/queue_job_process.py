@@ -58,13 +58,14 @@ class QueueJob(models.Model):
             [field.name for field in fields if field.store and field.column_type]
         )
         label = f"{record.uuid} {record.channel_method_name} in {record.channel}"
+        has_dependents = bool((record.dependencies or {}).get("reverse_depends_on"))
         begin = time.monotonic()
         state, retry = record._perform(commit)
         seconds = time.monotonic() - begin
         _logger.info(
             "Job %s: %s, try %s, %.3f s", storable(label), state, retry, seconds
         )
-        if state == DONE:
+        if state == DONE and has_dependents:
             record._release_dependents(commit)
 
     def _lock_claimed(self, start=None):
@@ -105,11 +106,11 @@ class QueueJob(models.Model):
                 self._undo()
                 message = "the connection to the database is lost"
                 raise OperationalError(message) from error
-            state = self._store_undone(error, job, start, commit)
+            end = self._store_undone(error, job, start, commit)
             in_main_thread = threading.current_thread() is threading.main_thread()
             if isinstance(error, KeyboardInterrupt) and in_main_thread:
                 raise  # the user's, in a shell
-            return state, self.retry + 1
+            return end
 
     def _undo(self):
         """Leave nothing of a failed job: no hook, no cache, no lock."""

@@ -9,7 +9,6 @@ from . import test_channel_fields
 from . import test_channel_limits
 from . import test_channel_screens
 from . import test_channel_watch
-from . import test_channels_memory
 from . import test_channels_reference
 from . import test_channels_server
 from . import test_chaos

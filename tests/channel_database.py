@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from unittest.mock import patch
 from uuid import uuid4
 
-from ..models import queue_job_claim
-from ..runner.channels import full_name
-from ..runner.claim import BEGIN_CLAIM, NOTE_START, NOW
+from ..models import queue_job
+from ..runner import claim, look
+from ..runner.decision import full_name
+from ..runner.look import NOW
 
 CLEAR = """
     DELETE FROM queue_job;
@@ -27,12 +28,26 @@ INSERT = """
 def at(moment):
     """Let that be PostgreSQL's time in claims, for as long as the block lasts."""
     time = f"'{moment}'::timestamp"
-    with patch.multiple(
-        queue_job_claim,
-        NOW=time,
-        BEGIN_CLAIM=BEGIN_CLAIM.replace(NOW, time),
-        NOTE_START=NOTE_START.replace(NOW, time),
+    statements = ("BEGIN_CLAIM", "START", "NOTE_START")
+    with (
+        patch.multiple(
+            claim, **{each: getattr(claim, each).replace(NOW, time) for each in statements}
+        ),
+        patch.object(queue_job, "NOW", time),
     ):
+        yield
+
+
+@contextmanager
+def few_rows(cr, rows):
+    """Let a look begin with so few rows that each channel is often asked for its head.
+
+    In the transaction of the cursor.
+    """
+    functions = look.CREATE_FUNCTIONS.replace(f"LIMIT {look.ROWS}", f"LIMIT {rows}")
+    cr.execute(look.DROP_FUNCTIONS)
+    cr.execute(functions)
+    with patch.object(look, "ROWS", rows):
         yield
 
 

@@ -8,6 +8,7 @@ from odoo.orm.model_classes import add_to_registry
 from odoo.tests.common import TransactionCase, new_test_user
 from odoo.tools import mute_logger
 
+from ..runner.claim import start_job
 from .models import QueueJobCronTest
 
 MODELS_LOGGER = "odoo.addons.queue_job_cron_jobrunner.models"
@@ -74,7 +75,9 @@ class RunnerCase(TransactionCase):
 
     def start(self, job, runner=None):
         """Let a runner start the job, by default the first one."""
-        job.with_context(cron_id=(runner or self.runner).id)._start(job.id)
+        job.flush_recordset()
+        start_job(self.env.cr, job.id, (runner or self.runner).id)
+        job.invalidate_recordset()
 
     def run_jobs(self):
         self.env["queue.job"]._job_runner(commit=False)

@@ -8,6 +8,10 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api
 from odoo.tools import config
 
+from ..runner import run
+from ..runner.claim import Claims
+from ..runner.look import look
+from ..runner.rescue import rescue
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
@@ -18,10 +22,13 @@ RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
 class RunCase(ServerCase):
     """Real runs, with commits, in the process of the test instead of a server's."""
 
+    linger = 0  # seconds: what runs and finds nothing comes to an end
+
     def setUp(self):
         super().setUp()
         # a registry that is loaded again would look for tests otherwise
         self.enterContext(patch.dict(config.options, test_enable=False))
+        self.enterContext(patch.object(run, "LINGER", self.linger))
         self.threads = self.enterContext(ThreadPoolExecutor())
 
     def enqueue(self, method, *args, **options):
@@ -53,20 +60,35 @@ class RunCase(ServerCase):
         """Return a cursor that is closed at the end of the test."""
         return self.enterContext(closing(self.registry.cursor()))
 
+    def claims(self, cr=None, runner=None):
+        """Return the claims of a run of that runner, by default the first one."""
+        cr = cr or self.cursor()
+        return Claims(cr, self.registry, runner or self.runner_id())
+
+    def runner_id(self):
+        """Return the id of the first runner's cron."""
+        with self.transaction() as env:
+            return env.ref(RUNNER).id
+
     def claim(self, cr=None):
         """Claim the next job as a run does; return its record on that cursor."""
-        env = api.Environment(cr or self.cursor(), SUPERUSER_ID, {})
-        cron = env.ref(RUNNER).id
-        env.cr.rollback()
-        jobs = env["queue.job"].with_context(cron_id=cron)
-        claim = jobs._claim_one_job(first=False)
-        env.cr.commit()
-        return jobs.browse(claim.head and claim.head.id)
+        cr = cr or self.cursor()
+        cr.rollback()
+        choice = self.claims(cr).claim()
+        cr.commit()
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        return env["queue.job"].browse(choice.job and choice.job.id)
 
     def rescue(self, cr=None):
         """Look for dead jobs and stranded dependents as a run does."""
-        env = api.Environment(cr or self.cursor(), SUPERUSER_ID, {})
-        env["queue.job"]._rescue_jobs()
+        cr = cr or self.cursor()
+        jobs = api.Environment(cr, SUPERUSER_ID, {})["queue.job"]
+        now = jobs._time_of_decision()
+        seen = look(cr, now)
+        cr.rollback()
+        for job_id, message in rescue(cr, seen.running, now, jobs._dead_message):
+            jobs.browse(job_id)._after_death(message)
+        jobs._release_stranded()
 
     def wait_until(self, condition, what):
         """Return the first true value of ``condition()``."""
@@ -95,11 +117,12 @@ class RunCase(ServerCase):
             job_id,
         )
 
-    def wish(self, runner, switch):
-        """Wish for a runner what is done at the end of its run."""
-        with self.transaction() as env:
-            wishes = env["queue.job.runner.wish"]
-            wishes.create({"runner_id": runner, "switch": switch})
+    def switch_off(self, runner):
+        """Switch a runner off as while it is busy: after its run."""
+        self.execute(
+            "INSERT INTO queue_job_runner_switch (runner_id, off) VALUES (%s, TRUE)",
+            runner,
+        )
 
     def tokens(self):
         """What jobs recorded, in order."""

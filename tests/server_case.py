@@ -11,7 +11,7 @@ from odoo.modules.registry import Registry
 from odoo.tests.common import BaseCase, new_test_user, tagged
 from odoo.tools import config
 
-from ..runner import timer
+from ..runner import wake
 from .own_database import OwnDatabase
 from .server import OdooServer, wait_until
 
@@ -53,9 +53,10 @@ class ServerCase(OwnDatabase, BaseCase):
 
     def cancel_timer(self):
         """Do what the end of the process would do."""
-        if self.database in timer._timers:
-            _moment, thread = timer._timers.pop(self.database)
-            thread.cancel()
+        for is_start in (True, False):
+            if (self.database, is_start) in wake._timers:
+                _moment, timer = wake._timers.pop((self.database, is_start))
+                timer.cancel()
 
     @contextmanager
     def transaction(self):

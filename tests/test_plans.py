@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from ..runner.situation import look
+from ..runner.look import heads, look
 from .common import RunnerCase
 
 SCANS = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'queue_job'"
@@ -21,7 +21,8 @@ class TestPlans(RunnerCase):
         before = self.scans()
         self.env.cr.execute("SELECT 1 FROM queue_job WHERE priority = 1")
         self.assertEqual(self.scans(), before + 1)
-        situation = look(self.env.cr)
-        situation.slow = True
-        look(self.env.cr, situation)
+        jobs = self.env["queue.job"]
+        seen = look(self.env.cr, jobs._time_of_decision())
+        look(self.env.cr, seen.now, seen)
+        heads(self.env.cr)
         self.assertEqual(self.scans(), before + 1)
