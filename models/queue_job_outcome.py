@@ -121,6 +121,8 @@ class QueueJob(models.Model):
         :param job: the :class:`Job`, or None if it could not be loaded
         :return: the state, and which try it was
         """
+        if commit and isinstance(error, ENDED_ITS_TRANSACTION):
+            self._undo()
         values = self._outcome(error, job)
 
         def store(cr, now):

@@ -41,8 +41,8 @@ class QueueJob(models.Model):
         """
         self.ensure_one()
         if not commit:
+            self.env.flush_all()
             channels = channels_in_force(self.env.cr)
-            self.flush_recordset()
             start_job(self.env.cr, self.id, self.env.context.get("cron_id"))
             note_start(self.env.cr, channels.throttled(self.channel))
             self.invalidate_recordset()

@@ -160,7 +160,7 @@ def _store(cr, job_id, start, store):
 
 
 def storable(text, most=MOST_TEXT):
-    """Return the text as PostgreSQL and the log take it: without NUL and halves of
+    r"""Return the text as PostgreSQL and the log take it: without NUL and halves of
     surrogate pairs, and not too long.
 
     >>> storable("a\x00b\udc80") == "a\ufffdb\ufffd", storable("12345", 4)

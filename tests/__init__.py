@@ -27,7 +27,6 @@ from . import test_job_screens
 from . import test_kill
 from . import test_leaks
 from . import test_limits
-from . import test_lost_wake_up
 from . import test_merge
 from . import test_misbehaving_jobs
 from . import test_neutralize
@@ -60,5 +59,4 @@ from . import test_translations
 from . import test_triggers
 from . import test_uninstall
 from . import test_wait_reference
-from . import test_wake_up
 from . import test_why

@@ -31,7 +31,8 @@ def at(moment):
     statements = ("BEGIN_CLAIM", "START", "NOTE_START")
     with (
         patch.multiple(
-            claim, **{each: getattr(claim, each).replace(NOW, time) for each in statements}
+            claim,
+            **{each: getattr(claim, each).replace(NOW, time) for each in statements},
         ),
         patch.object(queue_job, "NOW", time),
     ):

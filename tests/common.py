@@ -41,6 +41,7 @@ class RunnerCase(TransactionCase):
         )
         cls.env["queue.job"].search([]).unlink()
         cls.env["ir.cron.trigger"].search([]).unlink()
+        cls.env.cr.precommit.clear()
 
     @classmethod
     def job_function(cls, method, **values):

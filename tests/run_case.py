@@ -12,6 +12,7 @@ from ..runner import run
 from ..runner.claim import Claims
 from ..runner.look import look
 from ..runner.rescue import rescue
+from ..runner.wake import LEAVE
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
@@ -22,13 +23,13 @@ RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
 class RunCase(ServerCase):
     """Real runs, with commits, in the process of the test instead of a server's."""
 
-    linger = 0  # seconds: what runs and finds nothing comes to an end
-
     def setUp(self):
         super().setUp()
         # a registry that is loaded again would look for tests otherwise
         self.enterContext(patch.dict(config.options, test_enable=False))
-        self.enterContext(patch.object(run, "LINGER", self.linger))
+        # what runs and finds nothing comes to an end
+        self.linger = run.LINGER
+        self.enterContext(patch.object(run, "LINGER", 0))
         self.threads = self.enterContext(ThreadPoolExecutor())
 
     def enqueue(self, method, *args, **options):
@@ -49,6 +50,10 @@ class RunCase(ServerCase):
                 context["cron_end_time"] = time.monotonic() + seconds
             env["queue.job"].with_context(**context)._job_runner()
 
+    def lingering(self):
+        """For as long as the block lasts, runs wait for more, as they do."""
+        return patch.object(run, "LINGER", self.linger)
+
     def start(self, function, *args):
         """Call the function in a thread; return its future."""
         return self.threads.submit(function, *args)
@@ -63,7 +68,14 @@ class RunCase(ServerCase):
     def claims(self, cr=None, runner=None):
         """Return the claims of a run of that runner, by default the first one."""
         cr = cr or self.cursor()
+        # presence is the session's: it would go on in the pool
+        self.addCleanup(self.end_presence, cr)
         return Claims(cr, self.registry, runner or self.runner_id())
+
+    def end_presence(self, cr):
+        if not cr.closed:
+            cr.rollback()
+            cr.execute(LEAVE)
 
     def runner_id(self):
         """Return the id of the first runner's cron."""

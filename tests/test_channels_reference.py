@@ -77,6 +77,7 @@ class TestChannelsReference(TransactionCase):
     def claim_all(self, moment, with_memory):
         """Return the uuids of what starts, and the choice that found no more."""
         cr, jobs = self.env.cr, self.env["queue.job"]
+        self.env.flush_all()
         channels = channels_in_force(cr)
         started, known, foreseen = jobs.browse(), None, None
         while True:

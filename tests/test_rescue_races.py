@@ -1,12 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from functools import partial
-
 from psycopg2.errors import SerializationFailure
 
 from odoo.addons.queue_job.job import Job
 
-from ..runner.transaction import store_apart
+from ..runner.rescue import _end, _lock
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
 
@@ -61,9 +59,8 @@ class TestRescueRaces(RunCase):
         self.assertEqual(self.state(self.id), "pending")
 
     def rescue_uncommitted(self, cr):
-        queue = self.record.with_env(self.record.env(cr=cr)).browse()
         with self.assertLogs(ADDON, "WARNING"):
-            queue._rescue_dead()
+            _end(cr, self.id, _lock(cr, self.id), "dead")
 
     def test_lock_then_rescue(self):
         self.assertTrue(self.record._lock_claimed())
@@ -81,10 +78,7 @@ class TestRescueRaces(RunCase):
         rescuer = self.cursor()
         self.open_snapshot(rescuer)
         self.record._process(commit=True)
-        with self.assertRaises(SerializationFailure):
-            self.rescue(rescuer)
-        rescuer.rollback()
-        self.rescue(rescuer)
+        self.assertNotDead(rescuer)
         self.assertEqual(self.state(self.id), "done")
 
     def test_failure_then_rescue_with_an_older_snapshot(self):
@@ -93,19 +87,21 @@ class TestRescueRaces(RunCase):
         self.open_snapshot(rescuer)
         with self.assertLogs(ADDON, "ERROR"):
             self.record._process(commit=True)
-        with self.assertRaises(SerializationFailure):
-            self.rescue(rescuer)
+        self.assertNotDead(rescuer)
         self.assertEqual(self.state(self.id), "failed")
+
+    def assertNotDead(self, cr):
+        with self.assertRaises(SerializationFailure):
+            _lock(cr, self.id)
+        cr.rollback()
+        self.assertIsNone(_lock(cr, self.id))
 
     def store_failure(self):
         """Store a failure of the first claim; return what is logged."""
         self.record.invalidate_recordset()
         job = Job._load_from_db_record(self.record)
-        store = partial(
-            type(self.record)._store_error, error=ValueError("late"), job=job
-        )
         with self.assertLogs(ADDON, "WARNING") as logs:
-            store_apart(self.record, job, self.claimed, store)
+            self.record._store_undone(ValueError("late"), job, self.claimed, True)
         return "\n".join(logs.output)
 
     def test_rescue_then_failure_is_not_stored(self):

@@ -80,7 +80,7 @@ class TestRunnerRights(RunnerCase):
     def test_managers_have_no_right_on_crons(self):
         manager = self.users["manager"]
         models = ("ir.cron", "ir.cron.trigger", "ir.cron.progress")
-        for name in (*models, "ir.actions.server", "queue.job.runner.wish"):
+        for name in (*models, "ir.actions.server", "queue.job.runner.switch"):
             for operation in ("read", "write", "create", "unlink"):
                 has_access = self.env[name].with_user(manager).has_access(operation)
                 self.assertFalse(has_access, f"{operation} {name}")

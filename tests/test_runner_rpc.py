@@ -84,7 +84,7 @@ class TestRunnerRpc(HttpCase):
 
     def test_no_private_method_can_be_called(self):
         called = 0
-        names = ("queue.job.runner", "queue.job.runner.wish", "ir.cron", "queue.job")
+        names = ("queue.job.runner", "queue.job.runner.switch", "ir.cron", "queue.job")
         for name in names:
             for base in self.registry[name].mro():
                 if not base.__module__.startswith(OURS):
@@ -102,7 +102,7 @@ class TestRunnerRpc(HttpCase):
         public = {f"action_{action}" for action in ACTIONS}
         allowed = {
             "queue.job.runner": public | {"write"},
-            "queue.job.runner.wish": set(),
+            "queue.job.runner.switch": set(),
             "ir.cron": set(),
         }
         for name, methods in allowed.items():
@@ -144,7 +144,7 @@ class TestRunnerRpc(HttpCase):
             ("internal", model, "action_switch_on"),
             ("portal", model, "action_switch_on"),
             ("manager", model, "_crons"),
-            ("manager", "queue.job.runner.wish", "_fulfil_all"),
+            ("manager", "queue.job.runner.switch", "create"),
             ("manager", "ir.cron", "_add_runner"),
             ("manager", "ir.cron", "method_direct_trigger"),
         ):

@@ -4,6 +4,7 @@ import os
 import signal
 from functools import partial
 
+from odoo.exceptions import UserError
 from odoo.service.model import retrying
 
 from .run_case import RUNNER
@@ -13,8 +14,8 @@ ONE = (*PREFORK, "--max-cron-threads=1")
 
 
 class TestRunnerSwitch(ServerCase):
-    """A busy runner is switched, renamed and removed without an error, and ends the
-    job it is on and no other."""
+    """A busy runner is switched without an error, and ends the job it is on and no
+    other. It can't be renamed or removed meanwhile."""
 
     def setUp(self):
         super().setUp()
@@ -46,16 +47,12 @@ class TestRunnerSwitch(ServerCase):
         self.wait(server, self.job_is("long", "started"), "it is started", nudge=True)
         return server
 
-    def wishes(self):
-        return self.query("SELECT * FROM queue_job_runner_wish")
-
     def assertStopsAfterItsJob(self, server, cron):
         self.assertEqual(self.job("long")["state"], "started")
         self.assertTrue(self.cron()[0], "not before the end of the run")
         self.wait(server, lambda: self.cron() == cron, "the row follows")
         self.assertEqual(self.states(), {"done": 1, "pending": 2})
         self.assertEqual(self.job("long")["state"], "done")
-        self.assertFalse(self.wishes())
         self.assertNoErrorIn(server)
 
     def test_switched_off_during_a_job(self):
@@ -63,8 +60,8 @@ class TestRunnerSwitch(ServerCase):
         self.call("action_switch_off")
         shown = self.shown()
         self.assertEqual(
-            (shown["active"], shown["state"], shown["pending"]),
-            (False, "working", "off"),
+            (shown["active"], shown["state"], shown["ends"]),
+            (False, "working", True),
         )
         self.assertStopsAfterItsJob(server, (False, "Queue Job Runner", True))
         self.assertEqual(self.shown()["state"], "off")
@@ -79,25 +76,19 @@ class TestRunnerSwitch(ServerCase):
         self.assertEqual(self.job("long")["state"], "started")
         self.assertTrue(self.shown()["active"])
         self.wait(server, self.all_in("done"), "all are done")
-        self.wait(server, lambda: not self.wishes(), "the run has ended", nudge=True)
         self.assertCronsFine()
         self.assertNoErrorIn(server)
 
-    def test_renamed_during_a_job(self):
+    def test_busy_one_is_not_renamed_or_removed(self):
         server = self.busy()
+        for change in (("write", {"name": "Nightly"}), ("action_remove",)):
+            with self.assertRaisesRegex(UserError, "Runner is at work. Switch it off"):
+                self.call(*change)
+        self.call("action_switch_off")
+        self.assertStopsAfterItsJob(server, (False, "Queue Job Runner", True))
         self.call("write", {"name": "Nightly"})
-        self.assertEqual(self.shown()["name"], "Nightly")
-        self.assertEqual(self.job("long")["state"], "started")
-        self.wait(server, lambda: self.cron()[1] == "Nightly", "the row follows")
-        self.wait(server, self.all_in("done"), "all are done")
-        self.assertCronsFine()
-        self.assertNoErrorIn(server)
-
-    def test_removed_during_a_job(self):
-        server = self.busy()
         self.call("action_remove")
-        self.assertEqual(self.shown()["pending"], "remove")
-        self.assertStopsAfterItsJob(server, (False, "Queue Job Runner", False))
+        self.assertEqual(self.cron(), (False, "Nightly", False))
         self.assertEqual(self.job("long")["runner_id"], self.id)
 
     def test_switched_off_by_its_own_job(self):
@@ -119,7 +110,6 @@ class TestRunnerSwitch(ServerCase):
         off = (False, "Queue Job Runner", True)
         self.wait(server, lambda: self.cron() == off, "it is off", nudge=True)
         self.assertEqual(self.ledger(), [])
-        self.assertFalse(self.wishes())
         self.assertNoErrorIn(server)
 
     def test_what_it_would_have_started_is_another_ones(self):

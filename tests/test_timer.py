@@ -7,9 +7,11 @@ import threading
 from contextlib import closing
 from unittest.mock import patch
 
-from odoo.sql_db import db_connect
+from psycopg2 import InterfaceError
 
-from ..runner.timer import HORIZON, _timers, arm
+from odoo.sql_db import Cursor, db_connect
+
+from ..runner.wake import HORIZON, START, _timers, arm
 from .run_case import ADDON, RunCase
 
 
@@ -34,26 +36,27 @@ class TestTimer(RunCase):
         connection.notifies.clear()
 
     def threads_of_timers(self):
-        return [t for t in threading.enumerate() if t.name.endswith(self.database)]
+        timers = [t for t in threading.enumerate() if t.name.endswith(self.database)]
+        return [t for t in timers if not (t.finished.is_set() or t.interval == START)]
 
     def test_it_notifies_and_is_gone(self):
         arm(self.database, 0.2)
         self.assertNotified()
         self.wait_until(lambda: not self.threads_of_timers(), "the timer is gone")
-        self.assertNotIn(self.database, _timers)
+        self.assertNotIn((self.database, False), _timers)
 
     def test_earliest_time_counts(self):
         arm(self.database, 200)
         arm(self.database, 100)
         arm(self.database, 200)
-        [thread] = [t for t in self.threads_of_timers() if not t.finished.is_set()]
+        [thread] = self.threads_of_timers()
         self.assertEqual(thread.interval, 100)
         arm(self.database, 0)
         self.assertNotified()
 
     def test_time_far_ahead_is_left_to_a_later_run(self):
         arm(self.database, HORIZON + 1)
-        self.assertNotIn(self.database, _timers)
+        self.assertNotIn((self.database, False), _timers)
 
     def test_past_is_now(self):
         arm(self.database, -5)
@@ -61,26 +64,40 @@ class TestTimer(RunCase):
 
     def test_stopping_process_does_not_wait_for_it(self):
         arm(self.database, 100)
-        self.assertTrue(_timers[self.database][1].daemon)
+        self.assertTrue(_timers[self.database, False][1].daemon)
 
     def test_forked_process_has_none_and_can_arm_its_own(self):
         arm(self.database, 100)
         child = os.fork()
         if not child:
             try:
-                inherited = bool(_timers)
+                starts = {key for key in _timers if key[1]}
+                inherited = set(_timers) != starts
                 arm(self.database, 100)
-                os._exit(inherited or len(_timers) != 1)
+                os._exit(inherited or (self.database, False) not in _timers)
             finally:
                 os._exit(2)
         _pid, status = os.waitpid(child, 0)
         self.assertEqual(status, 0)
-        self.assertIn(self.database, _timers)
+        self.assertIn((self.database, False), _timers)
 
     def test_host_that_looks_at_triggers_itself_gets_no_timer(self):
         with patch.dict(os.environ, ODOO_NOTIFY_CRON_CHANGES="1"):
             arm(self.database, 100)
-        self.assertNotIn(self.database, _timers)
+        self.assertNotIn((self.database, False), _timers)
+
+    def test_connection_that_odoo_has_closed_is_tried_again(self):
+        execute, calls = Cursor.execute, []
+
+        def fail_once(cursor, *args, **kwargs):
+            calls.append(args)
+            if len(calls) == 1:
+                raise InterfaceError("connection already closed")
+            return execute(cursor, *args, **kwargs)
+
+        with patch.object(Cursor, "execute", fail_once):
+            arm(self.database, 0)
+            self.assertNotified()
 
     def test_database_that_is_gone_does_no_harm(self):
         with self.assertLogs(ADDON, logging.INFO) as logs:

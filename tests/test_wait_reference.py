@@ -5,7 +5,8 @@ from unittest.mock import patch
 
 from odoo.tests.common import TransactionCase
 
-from ..models.queue_job_wait import ETA
+from ..models.queue_job_why import ETA
+from ..runner.claim import channels_in_force, note_start, start_job
 from ..runner.outlook import BEHIND, NEXT
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
 from .channel_cases import NOW, make_case, seeds
@@ -48,9 +49,11 @@ class TestWaitReference(TransactionCase):
             self.check_order(waits, job)
             if not job:
                 break
-            self.jobs._start(job.id)
-            channels = self.env["queue.job.channel"]._channels_in_force()
-            self.jobs._note_start(channels.throttled(job.channel))
+            start_job(self.env.cr, job.id)
+            job.invalidate_recordset()
+            self.env.flush_all()
+            channels = channels_in_force(self.env.cr)
+            note_start(self.env.cr, channels.throttled(job.channel))
 
     def waits(self):
         """Ask for each of the pending jobs, in order, without writing anything."""

@@ -143,6 +143,9 @@ class Misbehaviour(models.Model):
     @api.model
     def lose_lock_and_be_rescued(self, token):
         """The first time let a rescue take the job for dead while it runs."""
+        from odoo.addons.queue_job_cron_jobrunner.runner.look import Running
+        from odoo.addons.queue_job_cron_jobrunner.runner.rescue import rescue
+
         job = self._this_job()
         if not job.retry:
             self.env.cr.rollback()
@@ -152,7 +155,8 @@ class Misbehaviour(models.Model):
                     [job.id],
                 )
             with self.env.registry.cursor() as cr:
-                self.env(cr=cr)["queue.job"]._rescue_jobs()
+                running = {job.id: Running(job.channel, None, None)}
+                rescue(cr, running, None, lambda dead: "found dead")
         self.record(token)
 
     @api.model
