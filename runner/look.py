@@ -85,13 +85,13 @@ LOOK = f"""
     UNION ALL SELECT {_RUNNING} FROM queue_job
                WHERE {IS_RUNNING} AND since_seen IS NULL
     UNION ALL SELECT {_RUNNING} FROM queue_job
-               WHERE {IS_RUNNING} AND {SINCE} > since_seen
+               WHERE {IS_RUNNING} AND {SINCE} >= since_seen
     UNION ALL SELECT found.*
                 FROM unnest(running_seen) AS known (id)
                CROSS JOIN LATERAL (
                    SELECT {_RUNNING} FROM queue_job
                     WHERE queue_job.id = known.id AND {IS_RUNNING}
-                      AND ({SINCE} > since_seen) IS NOT TRUE OFFSET 0
+                      AND ({SINCE} >= since_seen) IS NOT TRUE OFFSET 0
                ) AS found
     UNION ALL (SELECT 'eta', NULL, NULL, eta, NULL, NULL
                  FROM queue_job

@@ -18,6 +18,7 @@ from .wake import keep_quiet
 
 _logger = logging.getLogger(__name__)
 
+CHANGED_HANDS = "Job %s has changed hands meanwhile"
 STORE_TRIES = 5
 MOST_TEXT = 1_000_000  # characters of a traceback or a result
 
@@ -144,7 +145,11 @@ def store_outcome(work, job_id, start, store, apart=True):
             _logger.debug("%s", error)
             break
     work.rollback()
-    is_ours = lock_job(work, job_id, start) and _store(work, job_id, start, store)
+    is_ours = lock_job(work, job_id, start)
+    if is_ours:
+        is_ours = _store(work, job_id, start, store)
+    else:
+        _logger.warning(CHANGED_HANDS, job_id)
     work.commit()  # pylint: disable=invalid-commit
     return is_ours
 
@@ -155,7 +160,7 @@ def _store(cr, job_id, start, store):
     if row := cr.fetchone():
         store(cr, row[0])
     else:
-        _logger.warning("Job %s has changed hands meanwhile", job_id)
+        _logger.warning(CHANGED_HANDS, job_id)
     return bool(row)
 
 

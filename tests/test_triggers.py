@@ -55,7 +55,7 @@ class TestTriggers(FrozenCase):
                 for number, eta in enumerate(etas)
             ]
         )
-        self.assertTriggered(now=True)
+        self.assertTriggered(NOW + timedelta(hours=1), now=True)
 
     def test_moved_eta_triggers(self):
         job = self.enqueue("leave", "a", eta=timedelta(hours=1))
@@ -141,6 +141,7 @@ class TestTriggers(FrozenCase):
     def test_one_active_runner_is_triggered(self):
         self.runner.active = False
         copies = self.runner.copy({"active": True}) + self.runner.copy({"active": True})
+        self.forget_triggers()
         model = self.model.with_context(active_test=False)
         model.with_delay().leave("now")
         triggers = self.env["ir.cron.trigger"].search([])
@@ -150,6 +151,7 @@ class TestTriggers(FrozenCase):
     def test_cron_trigger_triggers_every_active_runner(self):
         copy = self.runner.copy()
         inactive = self.runner.copy({"active": False})
+        self.forget_triggers()
         self.env["queue.job"]._cron_trigger()
         for runner in self.runner + copy:
             self.assertEqual(len(self.triggers(runner)), 1)
