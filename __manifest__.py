@@ -3,7 +3,7 @@
 {
     "name": "Queue Job Cron Jobrunner",
     "summary": "Run queue_job jobs in Odoo's own cron workers",
-    "version": "19.0.2.1.0",
+    "version": "19.0.2.2.0",
     "development_status": "Beta",
     "author": "Camptocamp, Odoo Community Association (OCA)",
     "website": "https://github.com/OCA/queue",
@@ -23,6 +23,7 @@
     "assets": {
         "web.assets_tests": ["queue_job_cron_jobrunner/static/tests/tours/*.js"],
     },
+    "pre_init_hook": "pre_init_hook",
     "uninstall_hook": "uninstall_hook",
     "cloc_exclude": ["dev/**/*", "setup/**/*"],
 }

@@ -1,6 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from .runner.look import DROP_FUNCTIONS
+from .runner.table import prepare_table
+
+
+def pre_init_hook(env):
+    """Change the table of jobs before anything else is installed."""
+    prepare_table(env.cr)
 
 
 def uninstall_hook(env):

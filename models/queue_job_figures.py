@@ -4,8 +4,7 @@
 from odoo import api, fields, models
 
 from ..runner.claim import channels_in_force
-from ..runner.counts import AN_HOUR_AGO, IS_PENDING, WAITS_SINCE, counts, totals
-from ..runner.look import CHANNEL
+from ..runner.counts import AN_HOUR_AGO, INDEXES, counts, totals
 from ..runner.outlook import Outlook
 from ..runner.server_channels import InvalidChannels
 
@@ -29,22 +28,12 @@ class QueueJob(models.Model):
         "to its start. Average when grouped.",
     )
 
-    # with the channel as a column too: PostgreSQL reads no table to count expressions
-    _pending_idx = models.Index(
-        f"({CHANNEL}, {WAITS_SINCE}) INCLUDE (channel) WHERE {IS_PENDING}"
-    )
-    # the list of jobs, in its order
-    _not_done_idx = models.Index(
-        "(date_created DESC, date_done DESC) WHERE state IN"
-        " ('wait_dependencies', 'pending', 'enqueued', 'started', 'failed')"
-    )
-    _runner_idx = models.Index(
-        "(runner_id, date_created DESC, date_done DESC) WHERE runner_id IS NOT NULL"
-    )
-    _runner_done_idx = models.Index("(runner_id, date_done) WHERE state = 'done'")
-    _runner_failed_idx = models.Index("(runner_id, date_failed) WHERE state = 'failed'")
-    # for the last hours, among years of jobs
-    _date_done_idx = models.Index("(date_done) WHERE date_done IS NOT NULL")
+    _pending_idx = models.Index(INDEXES["_pending_idx"])
+    _not_done_idx = models.Index(INDEXES["_not_done_idx"])
+    _runner_idx = models.Index(INDEXES["_runner_idx"])
+    _runner_done_idx = models.Index(INDEXES["_runner_done_idx"])
+    _runner_failed_idx = models.Index(INDEXES["_runner_failed_idx"])
+    _date_done_idx = models.Index(INDEXES["_date_done_idx"])
 
     @api.model
     def figures(self):

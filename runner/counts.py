@@ -12,6 +12,20 @@ from .look import CHANNEL, IS_RUNNING, NOW
 WAITS_SINCE = "GREATEST(date_created, eta)"
 
 IS_PENDING = "state = 'pending'"
+
+INDEXES = {
+    # with the channel as a column too: PostgreSQL reads no table to count expressions
+    "_pending_idx": f"({CHANNEL}, {WAITS_SINCE}) INCLUDE (channel) WHERE {IS_PENDING}",
+    # the list of jobs, in its order
+    "_not_done_idx": "(date_created DESC, date_done DESC) WHERE state IN"
+    " ('wait_dependencies', 'pending', 'enqueued', 'started', 'failed')",
+    "_runner_idx": "(runner_id, date_created DESC, date_done DESC)"
+    " WHERE runner_id IS NOT NULL",
+    "_runner_done_idx": "(runner_id, date_done) WHERE state = 'done'",
+    "_runner_failed_idx": "(runner_id, date_failed) WHERE state = 'failed'",
+    # for the last hours, among years of jobs
+    "_date_done_idx": "(date_done) WHERE date_done IS NOT NULL",
+}
 # now() and not clock_timestamp(), which no index can be asked for.
 AN_HOUR_AGO = "now() AT TIME ZONE 'UTC' - INTERVAL '1 h'"
 FIRST = f"ORDER BY {CHANNEL} LIMIT 1"

@@ -1,9 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""From OCA's addon of the same name, whatever its version is."""
+"""From any version before: the table of jobs, and what OCA's addon of the same name has
+set."""
 
 import logging
 
 from odoo.tools.sql import column_exists
+
+from odoo.addons.queue_job_cron_jobrunner.runner.table import prepare_table
 
 _logger = logging.getLogger(__name__)
 
@@ -33,7 +36,9 @@ WAKE_RUNNERS = f"""
 
 
 def migrate(cr, version):
-    if column_exists(cr, "queue_job", "changed_xid"):
+    is_ours = column_exists(cr, "queue_job", "eta_reached")
+    prepare_table(cr)
+    if is_ours:
         return
     _logger.info("Replacing OCA's addon: its runners get our interval and priority")
     for statement in (TAKE_OUR_INTERVAL, TAKE_OUR_PRIORITY, WAKE_RUNNERS):
