@@ -52,12 +52,15 @@ class IrCron(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         crons = super().create(vals_list)
+        crons._check_not_a_job()
         if any(vals.get("queue_job_runner") for vals in vals_list):
             crons._runners_changed()
         return crons
 
     def write(self, vals):
         result = super().write(vals)
+        if {"queue_job_runner", "run_as_queue_job"} & vals.keys():
+            self._check_not_a_job()
         if {"active", "queue_job_runner"} & vals.keys():
             self._runners_changed()
         return result
@@ -130,6 +133,16 @@ class IrCron(models.Model):
             "interval_type": "minutes",
             "priority": 10,
         }
+
+    def _check_not_a_job(self):
+        """Refuse the option of ``queue_job_cron`` for runners.
+
+        :raises UserError: a runner would enqueue itself, and nothing would run.
+        """
+        if "run_as_queue_job" not in self._fields:
+            return
+        if self.filtered("queue_job_runner").filtered("run_as_queue_job"):
+            raise UserError(self.env._("A runner of jobs can't be run as a job."))
 
     def _check_free(self):
         """Lock these runners, to rename or remove them.

@@ -91,6 +91,30 @@ class QueueJob(models.Model):
         wake.tell(self.env.cr)
         return result
 
+    def requeue(self):
+        self._tell_of_running()
+        return super().requeue()
+
+    def button_done(self):
+        self._tell_of_running()
+        return super().button_done()
+
+    def button_cancelled(self):
+        self._tell_of_running()
+        return super().button_cancelled()
+
+    def _tell_of_running(self):
+        """Say that running jobs are left alone, which queue_job does in silence."""
+        running = self.filtered(lambda job: job.state == STARTED)
+        if running and not self.env.su:
+            message = self.env._(
+                "%s of these jobs are running and were left alone. Try again when they "
+                "have ended.",
+                len(running),
+            )
+            notification = {"type": "warning", "message": message, "sticky": True}
+            self.env.user._bus_send("simple_notification", notification)
+
     def _check_not_running(self):
         """Refuse what others would do to a job that runs, on another connection than
         its own.

@@ -21,6 +21,17 @@ from ..runner.transaction import LIMIT_WAIT, commit_then_run_hooks, lock_job, st
 _logger = logging.getLogger(__name__)
 
 
+# What a job is loaded from, in one query: also what is not prefetched.
+LOADED = (
+    *("uuid", "name", "state", "channel", "priority", "eta", "identity_key"),
+    *("model_name", "method_name", "channel_method_name", "records", "args", "kwargs"),
+    *("date_created", "date_enqueued", "date_started", "date_done", "date_cancelled"),
+    *("retry", "max_retries", "result", "exc_info", "exc_message"),
+    *("company_id", "worker_pid"),
+    *("graph_uuid", "dependencies"),
+)
+
+
 class NotLoadableError(FailedJobError):
     """The job's model, method or arguments can't be had in this process."""
 
@@ -52,11 +63,7 @@ class QueueJob(models.Model):
         # Superuser and an empty context, as in the regular runner: what Odoo
         # puts into a cron's context would change what the job does.
         record = self.with_env(api.Environment(self.env.cr, SUPERUSER_ID, {}))
-        # in one query, also what is not prefetched
-        fields = self._fields.values()
-        record.fetch(
-            [field.name for field in fields if field.store and field.column_type]
-        )
+        record.fetch(LOADED)
         label = f"{record.uuid} {record.channel_method_name} in {record.channel}"
         has_dependents = bool((record.dependencies or {}).get("reverse_depends_on"))
         begin = time.monotonic()

@@ -52,7 +52,7 @@ RUNNERS = f"""
                 WHEN cron.failure_count > 0 THEN 'failing'
                 ELSE 'idle' END AS state,
            cron.ends,
-           job.id AS job_id,
+           job.id AS job_number,
            job.date_started AS job_since,
            job.worker_pid AS pid,
            cron.lastcall AS last_run,
@@ -93,7 +93,13 @@ class QueueJobRunner(models.Model):
     active = fields.Boolean()
     state = fields.Selection(STATES, readonly=True)
     ends = fields.Boolean(readonly=True, help="It is off when it has ended its job.")
-    job_id = fields.Many2one("queue.job", string="Current Job", readonly=True)
+    job_number = fields.Integer(readonly=True)
+    job_id = fields.Many2one(
+        "queue.job",
+        string="Current Job",
+        compute="_compute_job_id",
+        help="Empty for the job of another company.",
+    )
     job_since = fields.Datetime(string="Since", readonly=True)
     pid = fields.Integer(string="Process", readonly=True)
     last_run = fields.Datetime(
@@ -102,6 +108,13 @@ class QueueJobRunner(models.Model):
     done_last_hour = fields.Integer(string="Done (1 h)", readonly=True)
     failed_last_hour = fields.Integer(string="Failed (1 h)", readonly=True)
     hint = fields.Text(compute="_compute_hint")
+
+    @api.depends("job_number")
+    def _compute_job_id(self):
+        numbers = [runner.job_number for runner in self if runner.job_number]
+        seen = self.env["queue.job"].browse(numbers)._filtered_access("read")
+        for runner in self:
+            runner.job_id = seen.filtered(lambda job, r=runner: job.id == r.job_number)
 
     @api.depends("active", "ends")
     def _compute_hint(self):

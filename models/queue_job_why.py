@@ -1,11 +1,14 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Why a job does not run, in a sentence that is made when somebody looks."""
 
+from datetime import timedelta
+
 from markupsafe import Markup, escape
 
 from odoo import api, fields, models
 from odoo.tools import format_datetime
 
+from odoo.addons.base.models.ir_cron import BASE_VERSION
 from odoo.addons.queue_job.job import (
     CANCELLED,
     DONE,
@@ -17,7 +20,7 @@ from odoo.addons.queue_job.job import (
 
 from ..runner.claim import channels_in_force
 from ..runner.decision import EARLIER_JOB, FAILED_JOB, FULL, PAUSED, THROTTLED, Head
-from ..runner.look import CHANNEL, PLACE
+from ..runner.look import CHANNEL, NOW, PLACE, look
 from ..runner.outlook import BEHIND, MOST_AHEAD, NEXT, Outlook, Wait
 from ..runner.regular import IS_ACTIVE
 from ..runner.server_channels import InvalidChannels
@@ -30,10 +33,27 @@ IS_ENQUEUED = "enqueued"
 DEPENDENCIES = "dependencies"  # jobs are those that are not done
 ETA = "eta"  # detail is the time
 
+# Odoo runs no scheduled action on the database.
+MODULES = "modules"  # detail is their names
+OTHER_VERSION = "other_version"
+NO_CRON = "no_cron"  # detail is since when
+
 PLACES = f"""
     SELECT state, CASE WHEN eta > %(now)s THEN eta END, {CHANNEL}, {PLACE}
       FROM queue_job
      WHERE id = ANY(%(ids)s)
+"""
+
+# As ir.cron's _check_modules_state() and _check_version() ask. A cron that has been due
+# for five minutes, and none has ended for as long: a long one would have its own past
+# nextcall, but jobs that run are seen.
+LATE = timedelta(minutes=5)
+SITE = f"""
+    SELECT (SELECT string_agg(name, ', ')
+              FROM ir_module_module WHERE state LIKE 'to %%'),
+           (SELECT latest_version FROM ir_module_module WHERE name = 'base'),
+           (SELECT max(lastcall) FROM ir_cron WHERE active),
+           EXISTS (SELECT FROM ir_cron WHERE active AND nextcall < {NOW} - %(late)s)
 """
 
 MOST_LINKS = 5
@@ -66,7 +86,7 @@ class QueueJob(models.Model):
             "count": len(wait.jobs),
             "jobs": self._links(wait.jobs),
         }
-        if wait.reason in (ETA, THROTTLED):
+        if wait.reason in (ETA, THROTTLED, NO_CRON):
             values["detail"] = format_datetime(self.env, wait.detail)
         elif wait.reason in (FAILED_JOB, EARLIER_JOB):
             values["jobs"] = self._links([wait.detail])
@@ -91,6 +111,19 @@ class QueueJob(models.Model):
             INVALID_CHANNELS: self.env._(
                 "No job starts, because the server's own configuration of channels "
                 "can't be understood: %(detail)s"
+            ),
+            MODULES: self.env._(
+                "Odoo runs no scheduled action on this database, because modules are "
+                "to be installed, upgraded or removed: %(detail)s."
+            ),
+            OTHER_VERSION: self.env._(
+                "Odoo runs no scheduled action on this database, because its code is "
+                "of another version than the database: update the module base."
+            ),
+            NO_CRON: self.env._(
+                "No scheduled action at all has run on this database since %(detail)s. "
+                "Look whether Odoo has cron workers (--max-cron-threads) for it, and "
+                "restart Odoo if PostgreSQL was restarted."
             ),
             NO_RUNNER: self.env._("No runner is active."),
             IS_ENQUEUED: self.env._("The regular runner has enqueued it."),
@@ -123,8 +156,9 @@ class QueueJob(models.Model):
         }
 
     def _links(self, job_ids):
-        """Return links to the first of these jobs, and how many there are beside."""
-        jobs = self.sudo().browse(job_ids[:MOST_LINKS])
+        """Return links to the first of these jobs that the user may see, and how many
+        there are beside."""
+        jobs = self.browse(job_ids)._filtered_access("read")[:MOST_LINKS]
         states = dict(self._fields["state"]._description_selection(self.env))
         links = [LINK % (job.id, self.env._("job %s", job.id)) for job in jobs]
         for number, job in enumerate(jobs):
@@ -149,6 +183,8 @@ class QueueJob(models.Model):
         self.env.cr.execute(IS_ACTIVE)
         if self.env.cr.fetchone()[0]:
             return dict.fromkeys(waiting.ids, Wait(REGULAR_RUNNER)), None
+        if wait := self._wait_for_site(now):
+            return dict.fromkeys(waiting.ids, wait), None
         try:
             channels = channels_in_force(self.env.cr)
         except InvalidChannels as invalid:
@@ -172,6 +208,19 @@ class QueueJob(models.Model):
         for place, channel in queued.items():
             waits[place.id] = outlook.wait(channel, place)
         return waits, outlook
+
+    def _wait_for_site(self, now):
+        """Return why Odoo runs no scheduled action at all, or None."""
+        cr = self.env.cr
+        cr.execute(SITE, {"late": LATE})
+        modules, version, last, is_due = cr.fetchone()
+        if modules:
+            return Wait(MODULES, detail=modules)
+        if version != BASE_VERSION:
+            return Wait(OTHER_VERSION)
+        if is_due and last and last < now - LATE and not look(cr, now).running:
+            return Wait(NO_CRON, detail=last)
+        return None
 
     def _wait_for_dependencies(self):
         uuids = (self.dependencies or {}).get("depends_on", [])

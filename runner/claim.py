@@ -8,14 +8,28 @@ after ``BEGIN_CLAIM`` a claim sees all that earlier claims have committed, and t
 claims never meet.
 """
 
+import json
 import logging
 import os
 from bisect import insort
+from functools import partial
 from typing import Any, NamedTuple
 
 from . import wake
 from .decision import THROTTLED, Channels, Head, Limits
-from .look import CHANNEL, IS_LATER, IS_READY, NOW, PLACE, heads, holds, look
+from .look import (
+    CALL_LOOK,
+    CHANNEL,
+    IS_LATER,
+    IS_READY,
+    NOW,
+    PLACE,
+    heads,
+    holds,
+    look,
+    read_look,
+    seen_by,
+)
 from .regular import IS_AWAY, RegularRunnerActive
 from .server_channels import server_channels
 
@@ -26,7 +40,7 @@ _logger = logging.getLogger(__name__)
 LOCK_CLAIMS = "LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE"
 
 # Changes whenever a row does: an update gives it a younger xmin. 0.2 ms for 1,000.
-VERSION = "SELECT array[count(*), sum(xmin::text::bigint)]::text FROM queue_job_channel"
+VERSION = "SELECT concat(count(*), ' ', sum(xmin::text::bigint)) FROM queue_job_channel"
 
 # The timeouts are for a process that is frozen in the middle of a claim: it is not
 # dead and would hold everyone's. A claim that a power cut takes back leaves the job
@@ -38,9 +52,15 @@ BEGIN_CLAIM = f"""
     SET LOCAL idle_in_transaction_session_timeout = '5s';
     SET LOCAL synchronous_commit = off;
     {LOCK_CLAIMS};
-    {IS_AWAY}, {NOW}, ({VERSION}), pg_backend_pid(), {{signals}},
-    EXISTS (SELECT FROM queue_job_runner_switch WHERE runner_id = %(runner)s AND off),
-    {wake.ENTER}
+    SELECT 'head',
+           json_build_array(
+               ({IS_AWAY}), ({VERSION}), pg_backend_pid(), {{signals}},
+               EXISTS (SELECT FROM queue_job_runner_switch
+                        WHERE runner_id = %(runner)s AND off),
+               {wake.ENTER}
+           )::text,
+           NULL::int, {NOW}, NULL::int, NULL::int
+     UNION ALL {CALL_LOOK}
 """
 
 # What is stored, and only that. A channel without a name is none.
@@ -143,23 +163,23 @@ class Choice:
     :param now: PostgreSQL's time of the decision, a naive datetime in UTC
     :param take: takes the job of that id, and returns its start; None if somebody else
         holds it
-    :param known: a :class:`Look` of this run that is worth remembering
+    :param seen: a :class:`Look` of this transaction
     """
 
-    def __init__(self, cr, channels, now, take, known=None):
+    def __init__(self, cr, channels, now, take, seen=None):
         self.cr = cr
         self.channels = channels
         self.now = now
         self.job = None
         self.held = self.flooded = False
-        self._choose(take, known)
-        if known and not self.job:  # for something that the memory has missed
-            self._choose(take, None)
+        self._choose(take, seen or look(cr, now))
+        if self.look.is_partial and not self.job:  # for what the memory has missed
+            self._choose(take, look(cr, now))
 
-    def _choose(self, take, known):
-        self.look = look(self.cr, self.now, known)
+    def _choose(self, take, seen):
+        self.look = seen
         if self._note_etas():
-            self.look = look(self.cr, self.now, known)
+            self.look = look(self.cr, self.now, seen if seen.is_partial else None)
         self._jobs = self.look.jobs  # those still to be gone through
         self._asked = self.look.is_whole  # else each channel is asked for its first
         self._past = set()  # ids of those that were gone through
@@ -294,16 +314,19 @@ class Claims:
             may be had now
         :raises psycopg2.Error: a conflict; roll back and try again
         """
-        known = self._known
-        if known and not known.is_worth_remembering():
-            known = None
+        known = (
+            self._known if self._known and self._known.is_worth_remembering() else None
+        )
         values = {
+            **seen_by(known),
             "runner": self.runner,
             "enter": bool(self.runner) and not self.is_present,
             "backend": self.cr._cnx.get_backend_pid(),
         }
         self.cr.execute(self._begin, values, log_exceptions=False)
-        away, now, version, backend, signals, off, entered = self.cr.fetchone()
+        self.cr._cnx.notifies.clear()  # this look sees what they tell of
+        (_kind, head, _none, now, *_nones), *rows = self.cr.fetchall()
+        away, version, backend, signals, off, entered = json.loads(head)
         self.is_present = self.is_present or bool(entered)
         self._check_backend(backend)
         if not away:
@@ -318,7 +341,8 @@ class Claims:
         if version != self._version:
             self._channels = channels_in_force(self.cr)
             self._version = version
-        choice = Choice(self.cr, self._channels, now, self._start, known)
+        seen = read_look(rows, now, known)
+        choice = Choice(self.cr, self._channels, now, self._start, seen)
         self._known = choice.look
         if choice.job:
             note_start(self.cr, self._channels.throttled(choice.job.channel))
@@ -337,6 +361,9 @@ class Claims:
         runner will not look by itself."""
         if moment:
             wake.hand_on(self.cr, self.runner, moment, choice.now)
+        self.cr.postcommit.add(
+            partial(wake.arm, self.cr.dbname, wake.NET_AFTER, wake.NET)
+        )
         if self.is_present:
             self._execute(wake.LEAVE, wake.NO_IDLE_LIMIT if self.lingers else "")
             self.is_present = self.lingers = False

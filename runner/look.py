@@ -221,6 +221,7 @@ class Look:
     first_eta: Any = None  # of those that no claim has found passed
     are_waiting: bool = False  # some jobs, for others
     read: int = 0  # entries of indexes
+    is_partial: bool = False  # taken from where an earlier one began
     taken: float = field(default_factory=time.monotonic)
 
     @property
@@ -248,9 +249,14 @@ def look(cr, now, known=None):
     :param now: PostgreSQL's time
     :param known: an earlier one of this run that is worth remembering
     """
-    cr.execute(CALL_LOOK, _seen(known), log_exceptions=False)
-    found = Look(now)
-    for kind, channel, priority, moment, job_id, runner in cr.fetchall():
+    cr.execute(CALL_LOOK, seen_by(known), log_exceptions=False)
+    return read_look(cr.fetchall(), now, known)
+
+
+def read_look(rows, now, known=None):
+    """Return the :class:`Look` that these rows are of."""
+    found = Look(now, is_partial=bool(known))
+    for kind, channel, priority, moment, job_id, runner in rows:
         if kind == "ready":
             found.jobs.append((Head(priority, moment, job_id), channel))
         elif kind == "running":
@@ -270,14 +276,8 @@ def look(cr, now, known=None):
     return found
 
 
-def heads(cr):
-    """Return the (:class:`Head`, channel) of each channel's first job, in order."""
-    cr.execute(CALL_HEADS, log_exceptions=False)
-    rows = cr.fetchall()
-    return sorted((Head(*place), channel) for _kind, channel, *place, _none in rows)
-
-
-def _seen(known):
+def seen_by(known):
+    """Return the parameters of a look that begins where this one did, if any."""
     if not known:
         names = ("priority", "created", "id", "since", "running", "eta")
         return dict.fromkeys(names)
@@ -290,6 +290,13 @@ def _seen(known):
         "running": list(known.running),
         "eta": known.first_eta,
     }
+
+
+def heads(cr):
+    """Return the (:class:`Head`, channel) of each channel's first job, in order."""
+    cr.execute(CALL_HEADS, log_exceptions=False)
+    rows = cr.fetchall()
+    return sorted((Head(*place), channel) for _kind, channel, *place, _none in rows)
 
 
 def holds(cr, channels, jobs, after="-infinity"):

@@ -30,7 +30,7 @@ from odoo.fields import Datetime
 from odoo.sql_db import db_connect
 
 from .budget import serves_crons
-from .look import IS_RUNNER, NOW
+from .look import IS_LATER, IS_READY, IS_RUNNER, NOW
 
 _logger = logging.getLogger(__name__)
 
@@ -238,25 +238,33 @@ def _environment(cr):
     return api.Environment(cr, SUPERUSER_ID, {})
 
 
-# Timers. A process has one for each database, for the earliest moment that it was asked
-# for, and one for its start: Odoo's workers sleep before their first look. Where
-# ODOO_NOTIFY_CRON_CHANGES is set, the host looks at triggers.
+# Timers. A process has one of each kind for each database, for the earliest moment that
+# it was asked for. Where ODOO_NOTIFY_CRON_CHANGES is set, the host looks at triggers.
+MOMENT, AT_START, NET = "moment", "start", "net"
 HORIZON = (
     400  # seconds: runs come every 5 minutes, give or take Odoo's poll of a minute
 )
-START = 2  # seconds after a registry was loaded, or a process forked
+START = (
+    2  # seconds after a registry was loaded, or a process forked: Odoo's workers sleep
+)
+NET_AFTER = 50  # seconds after a run that left: for what was made pending by SQL
 AGAIN = 1  # seconds, then twice as many, until HORIZON
 
+IS_ANY_READY = f"""
+    SELECT EXISTS (SELECT FROM queue_job WHERE {IS_READY})
+        OR EXISTS (SELECT FROM queue_job WHERE {IS_LATER} AND eta <= {NOW})
+"""
+
 _lock = threading.Lock()
-_timers = {}  # (name of the database, is it for the start): (time.monotonic(), Timer)
+_timers = {}  # (name of the database, kind): (time on time.monotonic(), Timer)
 _loaded = set()  # names of databases
 
 
-def arm(dbname, seconds, is_start=False, again=AGAIN):
+def arm(dbname, seconds, kind=MOMENT, again=AGAIN):
     """Wake a runner in so many seconds, or earlier if armed for that."""
     if seconds > HORIZON or os.getenv("ODOO_NOTIFY_CRON_CHANGES"):
         return
-    key, moment = (dbname, is_start), time.monotonic() + seconds
+    key, moment = (dbname, kind), time.monotonic() + seconds
     with _lock:
         if key in _timers:
             earlier, timer = _timers[key]
@@ -273,24 +281,33 @@ def arm(dbname, seconds, is_start=False, again=AGAIN):
 def registry_loaded(dbname):
     """Let a run look soon after a server's start, if this process runs crons."""
     _loaded.add(dbname)
-    arm(dbname, START, is_start=True)
+    arm(dbname, START, AT_START)
 
 
 def _ring(key, moment, again):
-    dbname, is_start = key
+    dbname, kind = key
     with _lock:
         if _timers.get(key, (None,))[0] == moment:
             del _timers[key]
-    if is_start and not serves_crons():
+    if kind == AT_START and not serves_crons():
         return
     try:
-        wake(dbname)
+        if kind == NET and not _is_any_ready(dbname):
+            arm(dbname, NET_AFTER, NET)
+        else:
+            wake(dbname)
     except (InterfaceError, OperationalError) as error:
         # Odoo may close a database's connections at any time
         _logger.debug("Cron workers of %s not notified: %s", dbname, error)
-        arm(dbname, again, is_start, 2 * again)
+        arm(dbname, again, kind, 2 * again)
     except Exception:
         _logger.info("Cron workers of %s not notified", dbname, exc_info=True)
+
+
+def _is_any_ready(dbname):
+    with db_connect(dbname).cursor() as cr:
+        cr.execute(IS_ANY_READY)
+        return cr.fetchone()[0]
 
 
 def _after_fork():
@@ -299,7 +316,7 @@ def _after_fork():
     _lock = threading.Lock()
     _timers.clear()
     for dbname in _loaded:
-        arm(dbname, START, is_start=True)
+        arm(dbname, START, AT_START)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -53,10 +53,9 @@ class ServerCase(OwnDatabase, BaseCase):
 
     def cancel_timer(self):
         """Do what the end of the process would do."""
-        for is_start in (True, False):
-            if (self.database, is_start) in wake._timers:
-                _moment, timer = wake._timers.pop((self.database, is_start))
-                timer.cancel()
+        for key in [key for key in wake._timers if key[0] == self.database]:
+            _moment, timer = wake._timers.pop(key)
+            timer.cancel()
 
     @contextmanager
     def transaction(self):

@@ -9,6 +9,7 @@ from odoo.tests.common import TransactionCase
 
 from ..runner.claim import Choice, channels_in_force, lock_job, note_start, start_job
 from ..runner.decision import Limits
+from ..runner.look import look
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
 from .channel_cases import NOW, THROTTLES, Case, Job, make_case, seeds
 from .channel_database import at, clear, configure, few_rows, insert
@@ -81,7 +82,8 @@ class TestChannelsReference(TransactionCase):
         channels = channels_in_force(cr)
         started, known, foreseen = jobs.browse(), None, None
         while True:
-            choice = Choice(cr, channels, moment, partial(lock_job, cr), known)
+            seen = look(cr, moment, known)
+            choice = Choice(cr, channels, moment, partial(lock_job, cr), seen)
             job = jobs.browse(choice.job and choice.job.id)
             if started:
                 self.assertEqual(bool(job), foreseen)

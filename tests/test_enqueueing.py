@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from odoo import SUPERUSER_ID, api
 
-from ..runner.wake import _timers
+from ..runner.wake import MOMENT, _timers
 from .common import RunnerCase
 from .run_case import RunCase
 
@@ -222,7 +222,7 @@ class TestEnqueueing(RunCase):
         self.triggers()
         self.enqueue("record", "job", eta=50)
         self.run_jobs(60)
-        _moment, timer = _timers[self.database, False]
+        _moment, timer = _timers[self.database, MOMENT]
         self.assertLessEqual(timer.interval, 50)
         self.assertGreater(timer.interval, 40)
 

@@ -11,7 +11,7 @@ from psycopg2 import InterfaceError
 
 from odoo.sql_db import Cursor, db_connect
 
-from ..runner.wake import HORIZON, START, _timers, arm
+from ..runner.wake import AT_START, HORIZON, MOMENT, START, _timers, arm
 from .run_case import ADDON, RunCase
 
 
@@ -43,7 +43,7 @@ class TestTimer(RunCase):
         arm(self.database, 0.2)
         self.assertNotified()
         self.wait_until(lambda: not self.threads_of_timers(), "the timer is gone")
-        self.assertNotIn((self.database, False), _timers)
+        self.assertNotIn((self.database, MOMENT), _timers)
 
     def test_earliest_time_counts(self):
         arm(self.database, 200)
@@ -56,7 +56,7 @@ class TestTimer(RunCase):
 
     def test_time_far_ahead_is_left_to_a_later_run(self):
         arm(self.database, HORIZON + 1)
-        self.assertNotIn((self.database, False), _timers)
+        self.assertNotIn((self.database, MOMENT), _timers)
 
     def test_past_is_now(self):
         arm(self.database, -5)
@@ -64,27 +64,27 @@ class TestTimer(RunCase):
 
     def test_stopping_process_does_not_wait_for_it(self):
         arm(self.database, 100)
-        self.assertTrue(_timers[self.database, False][1].daemon)
+        self.assertTrue(_timers[self.database, MOMENT][1].daemon)
 
     def test_forked_process_has_none_and_can_arm_its_own(self):
         arm(self.database, 100)
         child = os.fork()
         if not child:
             try:
-                starts = {key for key in _timers if key[1]}
+                starts = {key for key in _timers if key[1] == AT_START}
                 inherited = set(_timers) != starts
                 arm(self.database, 100)
-                os._exit(inherited or (self.database, False) not in _timers)
+                os._exit(inherited or (self.database, MOMENT) not in _timers)
             finally:
                 os._exit(2)
         _pid, status = os.waitpid(child, 0)
         self.assertEqual(status, 0)
-        self.assertIn((self.database, False), _timers)
+        self.assertIn((self.database, MOMENT), _timers)
 
     def test_host_that_looks_at_triggers_itself_gets_no_timer(self):
         with patch.dict(os.environ, ODOO_NOTIFY_CRON_CHANGES="1"):
             arm(self.database, 100)
-        self.assertNotIn((self.database, False), _timers)
+        self.assertNotIn((self.database, MOMENT), _timers)
 
     def test_connection_that_odoo_has_closed_is_tried_again(self):
         execute, calls = Cursor.execute, []
