@@ -20,6 +20,7 @@ from .claim import CachesChanged, Claims, SwitchedOff
 from .regular import RegularRunnerActive, warn_of_regular_runner
 from .rescue import STRANDED, next_rescue, rescue
 from .server_channels import InvalidChannels
+from .transaction import protect
 
 _logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Run:
         Whatever happens to one of them does not end the run. Every way out but that of
         a look that found nothing wakes another runner, or triggers this one again.
         """
+        protect(self.control)
         self.control.commit()  # pylint: disable=invalid-commit
         try:
             reason = self._work()
