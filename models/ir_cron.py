@@ -61,7 +61,8 @@ class IrCron(models.Model):
         result = super().write(vals)
         if {"queue_job_runner", "run_as_queue_job"} & vals.keys():
             self._check_not_a_job()
-        if {"active", "queue_job_runner"} & vals.keys():
+        is_runner = "queue_job_runner" in vals or any(self.mapped("queue_job_runner"))
+        if is_runner and {"active", "queue_job_runner"} & vals.keys():
             self._runners_changed()
         return result
 
@@ -112,7 +113,7 @@ class IrCron(models.Model):
             runner.write({"active": True, "queue_job_runner": True})
         else:
             runner = self.create(self._new_runner_values())
-        runner._trigger()
+        runner._trigger_now()
         return runner
 
     @api.model
@@ -133,6 +134,13 @@ class IrCron(models.Model):
             "interval_type": "minutes",
             "priority": 10,
         }
+
+    def _trigger_now(self):
+        """Trigger these crons by PostgreSQL's clock, which Odoo's workers go by."""
+        now = self.env.cr.now().replace(microsecond=0)
+        for cron in self:
+            cron._trigger(at=now)
+        self.env.cr.postcommit.add(self._notifydb)
 
     def _check_not_a_job(self):
         """Refuse the option of ``queue_job_cron`` for runners.
@@ -182,7 +190,7 @@ class IrCron(models.Model):
             cr.execute(SWITCH, [self.id, not on], log_exceptions=False)
             wake.tell(cr)
         if on:
-            self._trigger()
+            self._trigger_now()
 
 
 class QueueJobRunnerSwitch(models.Model):

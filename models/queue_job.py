@@ -77,6 +77,12 @@ class QueueJob(models.Model):
             failed = vals["state"] == FAILED
             vals = {"date_failed": failed and fields.Datetime.now(), **vals}
         result = super().write(vals)
+        if vals.get("state") == STARTED:  # by the regular runner
+            for job in self:
+                waited = job.date_started - max(
+                    filter(None, (job.date_created, job.eta))
+                )
+                job.wait_time = waited.total_seconds()
         if matters:
             wake.tell(self.env.cr)
             self._ensure_cron_trigger()

@@ -197,8 +197,7 @@ class QueueJobRunner(models.Model):
         self.invalidate_recordset()
         if not all(self.mapped("active")):
             raise UserError(self.env._("Switch the runner on first."))
-        for runner in runners:
-            runner._trigger()
+        runners._trigger_now()
         return True
 
     def action_add(self):

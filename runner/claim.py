@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import wake
-from .decision import THROTTLED, Channels, Head, Limits
+from .decision import ROOT, THROTTLED, Channels, Head, Limits
 from .look import (
     CALL_LOOK,
     CHANNEL,
@@ -31,7 +31,7 @@ from .look import (
     seen_by,
 )
 from .regular import IS_AWAY, RegularRunnerActive
-from .server_channels import server_channels
+from .server_channels import InvalidChannels, server_channels
 
 _logger = logging.getLogger(__name__)
 
@@ -310,8 +310,7 @@ class Claims:
         If another job could start beside it, somebody is woken, now or then.
 
         :return: the :class:`Choice`
-        :raises CachesChanged, InvalidChannels, RegularRunnerActive, SwitchedOff: no job
-            may be had now
+        :raises CachesChanged, RegularRunnerActive, SwitchedOff: no job may be had now
         :raises psycopg2.Error: a conflict; roll back and try again
         """
         known = (
@@ -339,7 +338,10 @@ class Claims:
         if off:
             raise SwitchedOff
         if version != self._version:
-            self._channels = channels_in_force(self.cr)
+            try:
+                self._channels = channels_in_force(self.cr)
+            except InvalidChannels:  # nothing may start; the log has said why
+                self._channels = Channels({ROOT: Limits(paused=True)})
             self._version = version
         seen = read_look(rows, now, known)
         choice = Choice(self.cr, self._channels, now, self._start, seen)

@@ -19,7 +19,6 @@ from .budget import Budget
 from .claim import CachesChanged, Claims, SwitchedOff
 from .regular import RegularRunnerActive, warn_of_regular_runner
 from .rescue import STRANDED, next_rescue, rescue
-from .server_channels import InvalidChannels
 from .transaction import protect
 
 _logger = logging.getLogger(__name__)
@@ -28,6 +27,7 @@ CLAIM_TRIES = 5  # each may wait for the lock for 5 s
 RESCUE_INTERVAL = 2  # seconds
 HELD_JOB_INTERVAL = 0.5  # seconds: somebody has locked what could start
 NO_CONNECTION_INTERVAL = 1  # seconds
+NEAR = 1  # seconds: a moment that a run waits for
 LINGER = 1  # seconds: in a steady stream, jobs start without a run for each of them
 
 
@@ -67,8 +67,6 @@ class Run:
         except RegularRunnerActive:
             warn_of_regular_runner(self.control.dbname)
             reason = None
-        except InvalidChannels:
-            reason = None  # the log has said so
         except SwitchedOff:
             reason = "its runner is to be off"
         finally:
@@ -193,7 +191,7 @@ class Run:
         moment = self._next_moment(choice)
         seconds = (moment - choice.now).total_seconds() if moment else math.inf
         left = self.worked + LINGER - time.monotonic()
-        if not self.runner or self.is_wanted or left <= 0 and seconds >= LINGER:
+        if not self.runner or self.is_wanted or left <= 0 and seconds >= NEAR:
             self.claims.leave(choice, moment)
             self.control.commit()  # pylint: disable=invalid-commit
             return False

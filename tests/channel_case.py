@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from ..runner import server_channels
+from ..runner.claim import channels_in_force, note_start
 from .common import RunnerCase
 
 VARIABLE = server_channels.VARIABLE
@@ -72,9 +73,10 @@ class ChannelCase(RunnerCase):
         """Start the next job as a claim does; return its record."""
         job = self.env["queue.job"]._acquire_one_job()
         if job:
-            channels = self.env["queue.job.channel"]._channels_in_force()
-            job._start(job.id)
-            job._note_start(channels.throttled(job.channel))
+            self.env.flush_all()
+            channels = channels_in_force(self.env.cr)
+            self.start(job)
+            note_start(self.env.cr, channels.throttled(job.channel))
         return job
 
     def start_all(self):
@@ -83,4 +85,4 @@ class ChannelCase(RunnerCase):
         return nothing.concat(*iter(self.start_next, nothing))
 
     def end(self, jobs, state="done"):
-        jobs.state = state
+        self.force(jobs, state=state)

@@ -15,7 +15,7 @@ from ..runner import wake
 from .own_database import OwnDatabase
 from .server import OdooServer, wait_until
 
-PATIENCE = 40  # seconds until a test gives up waiting
+PATIENCE = 120  # seconds until a test gives up waiting
 PREFORK = ("--workers=1", "--limit-time-real-cron=0")
 LOGGED_ERROR = re.compile(r"\S+ \S+ \d+ (?:ERROR|CRITICAL) ")
 JOB_FIELDS = (

@@ -1,5 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from datetime import timedelta
+
+from odoo import fields
+
+from odoo.addons.queue_job.job import DEFAULT_MAX_RETRIES
+
 from .common import RunnerCase, mute_sql_errors
 
 
@@ -15,6 +21,7 @@ class TestBadInput(RunnerCase):
         job.invalidate_recordset()
 
     def assertFailsAndNextRuns(self, job, message):
+        job.max_retries = 1
         after = self.enqueue("leave", "after", priority=99)
         with mute_sql_errors:
             self.run_failing_jobs()
@@ -23,6 +30,31 @@ class TestBadInput(RunnerCase):
         self.assertTrue(job.exc_info)
         self.assertEqual(after.state, "done")
         self.assertEqual(self.traces(), ["after"])
+
+    def test_another_process_may_have_the_code(self):
+        """During a deploy: each try that finds none counts, and is 10 s later."""
+        job = self.enqueue("leave", "a", max_retries=2)
+        self.break_job(job, method_name="gone")
+        now = fields.Datetime.now()
+        self.run_jobs()
+        self.assertEqual((job.state, job.retry), ("pending", 1))
+        self.assertIn("method does not exist", job.result)
+        self.assertGreater(job.eta, now + timedelta(seconds=5))
+        self.assertLess(job.eta, now + timedelta(seconds=30))
+        job.eta = False
+        self.run_failing_jobs()
+        self.assertEqual((job.state, job.retry), ("failed", 2))
+        self.assertIn("method does not exist", job.exc_message)
+
+    def test_one_that_is_tried_for_ever_is_not_if_it_can_t_be_loaded(self):
+        job = self.enqueue("leave", "a", max_retries=0)
+        self.break_job(job, method_name="gone")
+        for _number in range(DEFAULT_MAX_RETRIES - 1):
+            self.run_jobs()
+            self.assertEqual(job.state, "pending")
+            job.eta = False
+        self.run_failing_jobs()
+        self.assertEqual(job.state, "failed")
 
     def test_model_is_gone(self):
         job = self.enqueue("leave", "a")

@@ -6,7 +6,6 @@ from threading import Barrier
 
 import psycopg2
 
-from ..runner.claim import BEGIN_CLAIM
 from ..runner.run import CLAIM_TRIES
 from .run_case import PATIENCE, RUNNER, RunCase
 
@@ -136,7 +135,7 @@ class TestClaim(RunCase):
     def test_process_frozen_in_its_claim_does_not_stop_the_others(self):
         job = self.enqueue("record", "job")
         frozen = self.cursor()
-        frozen.execute(BEGIN_CLAIM, {"runner": None})
+        self.claims(frozen).claim()
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
         with self.assertRaises(psycopg2.Error):

@@ -69,6 +69,7 @@ class TestDependents(RunnerCase):
         self.run_jobs()
         child_record = child._generated_job.db_record()
         child_record.requeue()
+        child_record.max_retries = 1
         self.env.flush_all()
         self.env.cr.execute(
             "UPDATE queue_job SET method_name = 'gone' WHERE id = %s", [record.id]

@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.queue_job.jobrunner.runner import Database
 
+from ..runner.claim import start_job
 from .channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
@@ -102,7 +103,8 @@ class TestFigures(ChannelCase):
         self.runner.copy()
         self.runner.copy({"active": False})
         self.start(first)
-        second._start(second.id)  # nobody's
+        second.flush_recordset()
+        start_job(self.env.cr, second.id)  # nobody's
         figures = {"active": 2, "working": 1, "standing_aside": 0}
         self.assertEqual(self.figures()["runners"], figures)
         with closing(Database(self.env.cr.dbname)):

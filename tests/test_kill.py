@@ -98,7 +98,9 @@ class TestKill(ServerCase):
         self.assertEqual((job["state"], job["retry"]), ("failed", 2))
         self.assertEqual(job["exc_name"], "JobFoundDead")
         self.assertIn("try 2 of 2", job["exc_message"])
-        self.assertOnceEach([*tokens, "JobFoundDead"])
+        told = [*tokens, "JobFoundDead"]
+        self.wait(server, lambda: len(self.ledger()) == len(told), "on fail is called")
+        self.assertOnceEach(told)
         self.assertNotEqual(self.ledger()[0][0], "JobFoundDead")
         self.assertEqual(self.failure_messages("long"), 1)
         self.assertEqual(server.log_text().count("timeout after 12s"), 2)

@@ -117,5 +117,5 @@ class TestFailed(RunnerCase):
         with mute_sql_errors:
             self.run_failing_jobs()
         self.assertEqual(job.state, "failed")
-        self.assertEqual(job.exc_message, "a  b")
+        self.assertEqual(job.exc_message, "a \N{REPLACEMENT CHARACTER} b")
         self.assertEqual(second.state, "done")

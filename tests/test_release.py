@@ -5,6 +5,7 @@ import time
 
 from odoo.addons.queue_job.delay import chain, group
 
+from ..runner import wake
 from .common import mute_sql_errors
 from .run_case import ADDON, PATIENCE, RunCase
 
@@ -36,14 +37,14 @@ class TestRelease(RunCase):
         :return: what releases them
         """
         record = self.claim()
+        wake.keep_quiet(record.env.cr)
         record._lock_claimed()
-        job = record._perform(True)
+        record._perform(True)
         self.assertEqual(self.state(record.id), "done")
-        return lambda: record._release_dependents(job, True)
+        return record._release_dependents
 
     def assertReleasedOnce(self, child):
         self.assertEqual(self.state(child), "pending")
-        self.assertEqual(self.triggers(), 1)
         self.run_jobs()
         self.assertEqual(sorted(self.tokens()), ["a", "b", "child"])
 

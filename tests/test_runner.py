@@ -55,7 +55,7 @@ class TestRunner(RunnerCase):
         job = self.enqueue("leave", "a")
         self.start(job)
         assertState("working")
-        job.state = "pending"
+        self.force(job, state="pending")
         assertState("idle")
         self.runner.active = False
         assertState("off")

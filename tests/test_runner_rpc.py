@@ -103,7 +103,7 @@ class TestRunnerRpc(HttpCase):
         allowed = {
             "queue.job.runner": public | {"write"},
             "queue.job.runner.switch": set(),
-            "ir.cron": set(),
+            "ir.cron": {"create", "write"},
         }
         for name, methods in allowed.items():
             found = {

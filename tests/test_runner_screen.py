@@ -36,7 +36,7 @@ class TestRunnerScreen(RunnerCase):
         self.assertEqual(values["job_id"][0], job.id)
         self.assertEqual(values["job_since"], job.date_started)
         self.assertEqual(values["pid"], job.worker_pid)
-        job.state = "pending"
+        self.force(job, state="pending")
         values = self.values()
         self.assertEqual(values["state"], "idle")
         self.assertFalse(values["job_id"] or values["job_since"] or values["pid"])
@@ -61,9 +61,9 @@ class TestRunnerScreen(RunnerCase):
         now = fields.Datetime.now()
         # what takes long, and fails now
         failed.date_started = old.date_started = now - timedelta(hours=2)
-        failed.state = "failed"
-        done.write({"state": "done", "date_done": now})
-        old.write({"state": "done", "date_done": now - timedelta(minutes=61)})
+        self.force(failed, state="failed")
+        self.force(done, state="done", date_done=now)
+        self.force(old, state="done", date_done=now - timedelta(minutes=61))
         values = self.values()
         self.assertEqual(values["done_last_hour"], 1)
         self.assertEqual(values["failed_last_hour"], 1)
@@ -128,7 +128,7 @@ class TestRunnerScreen(RunnerCase):
         second = self.add()
         job = self.enqueue("leave", "a")
         self.start(job, second)
-        job.state = "done"
+        self.force(job, state="done")
         self.runners.browse(second.id).action_remove()
         self.assertFalse(second.active or second.queue_job_runner)
         self.assertEqual(job.runner_id, second)

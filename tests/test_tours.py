@@ -1,5 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from functools import partial
+
+from odoo.service.model import retrying
+
 from .run_case import RUNNER
 from .tour_case import TourCase
 
@@ -31,7 +35,8 @@ class TestTours(TourCase):
 
     def add_watch_wake_and_switch_off_a_runner(self):
         with self.transaction() as env:
-            env.ref(RUNNER).active = False
+            runner = env.ref(RUNNER)
+            retrying(partial(runner._switch_runner, False), env)
         self.enqueue(["A job that takes a while"], "sleep", 10, priority=1)
         self.enqueue(["Another job"], eta=600)
         self.tour("queue_job_runner", "operator")
