@@ -4,12 +4,13 @@ All jobs are enqueued at the beginning. From then on nothing happens that could 
 worker by chance. Their times are apart, so that the server is idle between them.
 """
 
+import math
 import random
 
-from .row import MEDIAN, P95, percentile_rows
+from .report import MEDIAN, P95, percentile_rows
 
-PARALLEL = (2,)
-ETA, RETRY = "eta", "retry"
+PARALLEL = 2
+KINDS = {"eta": "an eta", "retry": "a retry"}
 FIRST = 2  # seconds from the beginning
 GAPS = 0.2, 2.2  # seconds between two moments, with a job of each kind
 PATIENCE = 150  # seconds without a job that starts: Odoo itself looks once a minute
@@ -20,33 +21,20 @@ STARTS = """
 """
 
 
-def measure(bench, site, server, _parallel):
-    """Return the seconds from the eta to the start, for each kind of job."""
-    moments = _moments(bench.number(20, quick=2))
-    client = site.clients[0]
-    client.call("enqueue_failing", name=RETRY, seconds=moments)
-    client.call("enqueue_for_later", name=ETA, seconds=moments)
-    found = {}
-    for name in (ETA, RETRY):
-        ended = site.wait_until_done(name, len(moments), server, PATIENCE)
-        found[name] = [seconds for (seconds,) in site.query(STARTS, name)]
-        found[name] += [None] * (len(moments) - ended)
-    return found
-
-
-def rows(found):
-    [systems] = found.values()
-    for kind, what in [(ETA, "an eta"), (RETRY, "a retry")]:
-        samples = {name: kinds[kind] for name, kinds in systems.items()}
-        label = f"lateness of {what}"
-        yield from percentile_rows(kind, "delays", label, "s", samples, (MEDIAN, P95))
-
-
-def _moments(count):
-    """Return times in seconds from now, the same ones each time, in no order."""
-    rng = random.Random(0)
-    moments = [FIRST]
-    while len(moments) < count:
+def measure(bench):
+    rng, moments = random.Random(0), [FIRST]
+    while len(moments) < bench.number(20, 2):
         moments.append(moments[-1] + rng.uniform(*GAPS))
     rng.shuffle(moments)
-    return moments
+    late = {kind: {} for kind in KINDS}
+    for site in bench.sites:
+        site.prepare(PARALLEL)
+        with site.server(PARALLEL):
+            site.call("enqueue_ahead", eta="eta", retry="retry", seconds=moments)
+            for kind, samples in late.items():
+                ended = site.wait_until_ended(kind, len(moments), PATIENCE)
+                found = [seconds for (seconds,) in site.execute(STARTS, kind)]
+                samples[site.name] = found + [math.inf] * (len(moments) - ended)
+    for kind, what in KINDS.items():
+        label = f"lateness of {what}"
+        yield from percentile_rows(kind, label, "s", late[kind], (MEDIAN, P95))

@@ -8,15 +8,16 @@ happens once in a while, such as the regular runner's look each minute, is left 
 
 import time
 
-from . import cpu
-from .row import Row
+from .report import Row
+from .site import cpu_seconds
 
-PARALLEL = (4,)
+PARALLEL = 4
 HOUR = 3600  # seconds
 POLL = 64.5  # seconds: SLEEP_INTERVAL + pid % 10 in odoo/service/server.py, on average
-POSTPONE = "UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + INTERVAL '1 day'"
-# What earlier measurements have left for later would fall into the window.
-FORGET = "DELETE FROM ir_cron_trigger"
+POSTPONE = """
+    UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + INTERVAL '1 day';
+    DELETE FROM ir_cron_trigger
+"""
 MAKE_DUE = "UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' WHERE active"
 INTERVAL = """
     SELECT EXTRACT(EPOCH FROM interval_number * ('1 ' || interval_type)::interval)::int
@@ -26,49 +27,44 @@ INTERVAL = """
 """
 
 
-def measure(bench, site, server, _parallel):
+def measure(bench):
+    parts = {}
+    for site in bench.sites:
+        site.prepare(PARALLEL)
+        with site.server(PARALLEL) as server:
+            parts[site.name] = _measure(bench, site, server)
+    label = f"CPU seconds of an idle hour, {PARALLEL} in parallel"
+    values = {name: sum(each.values()) for name, each in parts.items()}
+    yield Row("idle", label, "s", values, drawn=True, samples=parts)
+
+
+def _measure(bench, site, server):
     """Return the CPU seconds of each part in an hour."""
+    window, enough = bench.number(12, 1), bench.number(1.5, 0.5)  # seconds
+
+    def used(make_happen, seconds):
+        before = cpu_seconds(server.process.pid)
+        make_happen()
+        time.sleep(seconds)
+        return cpu_seconds(server.process.pid) - before
 
     def run():
         site.execute(MAKE_DUE)
         site.notify()
 
-    window = bench.number(12, quick=1)  # seconds
-    times = bench.number(2, quick=1)
-    enough = bench.number(1.5, quick=0.5)  # seconds for what is made to happen
     site.execute(POSTPONE)
-    site.execute(FORGET)
     site.notify()
     time.sleep(enough)
-    quiet = _used(server, lambda: None, window) / window
+    quiet = used(lambda: None, window) / window
 
     def extra(make_happen):
         """Return the CPU seconds of one time, on top of those of the quiet server."""
-        used = [_used(server, make_happen, enough) for _number in range(times)]
-        return sum(used) / times - quiet * enough
+        times = bench.number(2, 1)
+        return sum(used(make_happen, enough) for _ in range(times)) / times - (
+            quiet * enough
+        )
 
     found = {"all the time": quiet * HOUR, "polls": extra(site.notify) * HOUR / POLL}
-    if intervals := site.query(INTERVAL):
-        [[interval]] = intervals
-        found["runs"] = extra(run) * HOUR / interval
+    if not site.regular:
+        found["runs"] = extra(run) * HOUR / site.value(INTERVAL)
     return found
-
-
-def rows(found):
-    [[parallel, systems]] = found.items()
-    yield Row(
-        "idle",
-        "idle",
-        f"CPU seconds of an idle hour, {parallel} in parallel",
-        "s",
-        {name: sum(parts.values()) for name, parts in systems.items()},
-        drawn=True,
-        samples={name: [parts] for name, parts in systems.items()},
-    )
-
-
-def _used(server, begin, seconds):
-    before = cpu.used_exactly(server.process.pid)
-    begin()
-    time.sleep(seconds)
-    return cpu.used_exactly(server.process.pid) - before

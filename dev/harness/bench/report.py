@@ -1,67 +1,68 @@
-"""The result: tables to look at, as Markdown, and a file with everything."""
+"""The lines of the result, and how they are shown."""
 
-import json
-from dataclasses import asdict
+import math
+from dataclasses import dataclass
 
-from rich import box
 from rich.table import Table
 
-from .claims import LARGE, SMALL
-from .systems import OURS, PEER, REGULAR, TITLES
+from .site import OURS, PEER, REGULAR, TITLES
 
+MEDIAN, P95, LONGEST = (0.5, "median"), (0.95, "p95"), (1, "longest")
 MET = {True: "met", False: "not met", None: "not measured"}
 
 
-def tables(rows, goals, systems):
-    """Yield the tables to show: of systems, of the sizes of a claim's table, of goals.
+@dataclass
+class Row:
+    """One figure for each system that has it. What never came is infinite."""
 
-    Each is a list of lines, and each of these a list of cells; the first one is the
-    head. An arrow is with figures that are better the greater they are.
+    key: str  # what goals call it
+    label: str
+    unit: str
+    values: dict[str, float]  # by the name of the system
+    more_is_better: bool = False
+    drawn: bool = False  # in the plot
+    samples: dict | None = None  # what the figures are made from
+
+    def ratio(self, system, base):
+        """Return one system's figure divided by another's, None if one is missing."""
+        value, other = self.values.get(system), self.values.get(base)
+        return value / other if value is not None and other else None
+
+
+def percentile_rows(key, label, unit, samples, shares, drawn=False):
+    """Yield a Row for each of these shares: of the sample that so great a share of them
+    does not exceed."""
+    for share, name in shares:
+        values = {
+            system: sorted(each)[math.ceil(share * len(each)) - 1]
+            for system, each in samples.items()
+        }
+        title = f"{label}, {name}"
+        yield Row(f"{key} {name}", title, unit, values, drawn=drawn, samples=samples)
+
+
+def show(console, box, rows, goals, names):
+    """Print the rows, with ratios to the other systems, and the goals.
+
+    An arrow is with figures that are better the greater they are.
     """
-    names = [name for name in TITLES if name in {system.name for system in systems}]
-    ratios = [(OURS, REGULAR)] + [(OURS, PEER)] * (PEER in names)
-    compared = [row for row in rows if row.section != "claims"]
-    claims = [row for row in rows if row.section == "claims"]
-    if compared:
-        yield _table(compared, {name: TITLES[name] for name in names}, ratios)
-    if claims:
-        sizes = {size: f"{size} table" for size in (SMALL, LARGE)}
-        yield _table(claims, sizes, [(LARGE, SMALL)])
-    yield [
-        ["goal", "bound", "figure", ""],
-        *(
-            [goal["goal"], goal["bound"], figure(goal["figure"]), MET[goal["met"]]]
-            for goal in goals
-        ),
+    names = [name for name in TITLES if name in names]
+    others = [name for name in (REGULAR, PEER) if name in names]
+    heads = ["", *(TITLES[n] for n in names), *(f"to {TITLES[n]}" for n in others)]
+    lines = [
+        [
+            row.label + " ↑" * row.more_is_better,
+            *(figure(row.values.get(name), row.unit) for name in names),
+            *(figure(row.ratio(OURS, name)) for name in others),
+        ]
+        for row in rows
     ]
-
-
-def show(console, found):
-    for head, *lines in found:
-        table = Table(box=box.SIMPLE, pad_edge=False)
-        table.add_column(head[0], min_width=30)
-        for name in head[1:]:
-            table.add_column(name, justify="right", no_wrap=True)
-        for line in lines:
-            table.add_row(*line)
-        console.print(table)
-
-
-def markdown(found):
-    """Return the tables as text for the README."""
-    return "\n".join(
-        "".join(
-            f"| {' | '.join(line)} |\n"
-            for line in [head, ["---"] + ["--:"] * (len(head) - 1), *lines]
-        )
-        for head, *lines in found
-    )
-
-
-def write(path, about, rows, goals):
-    """Write everything, as JSON."""
-    result = {"machine": about, "goals": goals, "rows": [asdict(row) for row in rows]}
-    path.write_text(json.dumps(result, indent=1, default=str) + "\n")
+    _print(console, box, heads, lines)
+    lines = [
+        [goal["goal"], goal["bound"], figure(goal["figure"]), MET[goal["met"]]]
+        for goal in goals
+    ]
+    _print(console, box, ["goal", "bound", "figure", ""], lines)
 
 
 def figure(value, unit=""):
@@ -73,12 +74,10 @@ def figure(value, unit=""):
     return f"{value:,.{digits}f}{space}{unit}".rstrip()
 
 
-def _table(rows, columns, ratios):
-    heads = [f"to {TITLES.get(base, base)}" for _one, base in ratios]
-    lines = [["", *columns.values(), *heads]]
-    for row in rows:
-        values = [figure(row.values.get(name), row.unit) for name in columns]
-        found = [figure(row.ratio(one, other)) for one, other in ratios]
-        direction = " ↑" if row.more_is_better else ""
-        lines.append([row.label + direction, *values, *found])
-    return lines
+def _print(console, box, heads, lines):
+    table = Table(box=box)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
