@@ -3,7 +3,6 @@
 import random
 import statistics
 import time
-from contextlib import closing, contextmanager
 from datetime import timedelta
 from multiprocessing.connection import Connection
 
@@ -15,11 +14,10 @@ CLEAR = """
     DELETE FROM queue_job_channel WHERE complete_name LIKE 'root.g%'
 """
 FINISH = "UPDATE queue_job SET state = 'done' WHERE id = %s"
-ENOUGH = 20  # seconds: fewer claims will do if they take that long
 
 
 def serve(env, descriptor):
-    """Call what is asked for, by name and arguments, until nobody asks any more."""
+    """Call what is asked for, by name and arguments, until we are killed."""
     with Connection(descriptor) as asked:
         while True:
             name, arguments = asked.recv()
@@ -36,27 +34,22 @@ def prepare(env, runners):
 def have_runners(env, count):
     """Have that many runners, and no other scheduled action in their way."""
     crons = env["ir.cron"].with_context(active_test=False).search([], order="id")
-    active = crons.browse()
-    if count:
-        found = crons.filtered("queue_job_runner")
-        for _number in range(len(found), count):
-            found |= env.ref(RUNNER).copy()
-        active = found[:count]
+    found = crons.filtered("queue_job_runner") if count else crons.browse()
+    for _number in range(len(found), count):
+        found |= env.ref(RUNNER).copy()
+    active = found[:count]
     # not those that are as they should be: a busy one can't be written on
     (crons - active).filtered("active").write({"active": False})
     active.filtered(lambda cron: not cron.active).write({"active": True})
     env.cr.commit()
 
 
-def delayable(env, name, **options):
-    return env["queue.job"].with_delay(description=name, **options)
-
-
 def enqueue(env, count, name, priority=10, duration=0):
     """Enqueue jobs in one transaction; return the seconds until all is done for it."""
     start = time.perf_counter()
     for _number in range(count):
-        delayable(env, name, priority=priority)._test_job(job_duration=duration)
+        delayable = env["queue.job"].with_delay(description=name, priority=priority)
+        delayable._test_job(job_duration=duration)
     env.cr.commit()
     return time.perf_counter() - start
 
@@ -73,19 +66,20 @@ def enqueue_singly(env, count, name, pause=(0, 0)):
         time.sleep(max(due - time.monotonic(), 0))
         start, committed = time.perf_counter(), []
         env.cr.postcommit.add(lambda moments=committed: moments.append(time.time()))
-        uuid = delayable(env, name)._test_job().uuid
+        uuid = env["queue.job"].with_delay(description=name)._test_job().uuid
         env.cr.commit()
         found.append((uuid, *committed, time.perf_counter() - start))
     return found
 
 
-def enqueue_ahead(env, eta, retry, seconds):
+def enqueue_ahead(env, seconds):
     """For each of these times from now enqueue a job with that eta, and one that fails
     twice, with so much time between."""
+    jobs = env["queue.job"]
     for ahead in seconds:
-        delayable(env, eta, eta=timedelta(seconds=ahead))._test_job()
-        failing = {"failure_rate": 1, "failure_retry_seconds": ahead}
-        delayable(env, retry, max_retries=2)._test_job(**failing)
+        jobs.with_delay(description="eta", eta=timedelta(seconds=ahead))._test_job()
+        failing = jobs.with_delay(description="retry", max_retries=2)
+        failing._test_job(failure_rate=1, failure_retry_seconds=ahead)
     env.cr.commit()
 
 
@@ -97,33 +91,28 @@ def enqueue_chain(env, count, name):
 
 
 def time_claims(env, count, remember):
-    """Return the median of the seconds that a claim takes.
-
-    :param remember: whether each goes by the one before, as in one run
-    """
-    seconds = []
-    with claims(env) as claim:
-        while len(seconds) < count and sum(seconds) < ENOUGH:
-            env.cr.rollback()
-            start = time.perf_counter()
-            job_id = claim(remember)
-            seconds.append(time.perf_counter() - start)
-            env.cr.execute(FINISH, [job_id])
-            env.cr.commit()
+    """Return the median of the seconds that a claim takes; remember: each goes by the
+    one before, as in one run."""
+    claim, seconds = claims(env), []
+    for _number in range(count):
+        env.cr.rollback()
+        start = time.perf_counter()
+        job_id = claim(remember)
+        seconds.append(time.perf_counter() - start)
+        env.cr.execute(FINISH, [job_id])
+        env.cr.commit()
     return statistics.median(seconds)
 
 
-@contextmanager
 def claims(env):
-    """A function that claims a job, as in a run, and returns its id.
+    """Return a function that claims a job, as a run does, and returns its id.
 
     This is all that knows the engines: ours, and the peer's, whose runs tell nobody.
     """
     runner = env.ref(RUNNER).id
     jobs, known = env["queue.job"].with_context(cron_id=runner), None
     if not hasattr(jobs, "_claim_one_job"):
-        yield lambda remember: jobs._acquire_one_job().id
-        return
+        return lambda remember: jobs._acquire_one_job().id
 
     from odoo.addons.queue_job_cron_jobrunner.runner.presence import Presence
 
@@ -133,8 +122,5 @@ def claims(env):
         known = claimed.situation
         return claimed.head.id
 
-    with closing(env.registry.cursor()) as cursor:
-        presence = Presence(cursor, runner)
-        presence.enter()
-        yield claim
-        presence.leave()
+    Presence(env.cr, runner).enter()
+    return claim

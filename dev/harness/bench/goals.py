@@ -1,9 +1,9 @@
-"""What this addon is to reach, and whether it does."""
+"""What this addon is to reach."""
 
 from operator import ge, le
 from typing import NamedTuple
 
-from .site import OURS, PEER, REGULAR
+from .site import PEER, REGULAR
 
 SIGNS = {ge: "≥", le: "≤"}
 
@@ -42,16 +42,3 @@ GOALS = [
     Goal("lateness of an eta, p95, s", "eta p95", le, 1),
     Goal("lateness of a retry, p95, s", "retry p95", le, 1),
 ]
-
-
-def judge(rows):
-    """Return a dict for each goal; `met` is None where that could not be told."""
-    rows, found = {row.key: row for row in rows}, []
-    for label, key, sign, bound, to in GOALS:
-        values = rows[key].values if key in rows else {}
-        base = rows[to].values.get(OURS) if to in rows else values.get(to) if to else 1
-        figure = values[OURS] / base if OURS in values and base else None
-        met = None if figure is None else sign(figure, bound)
-        text = f"{SIGNS[sign]} {bound:,g}"
-        found.append({"goal": label, "bound": text, "figure": figure, "met": met})
-    return found

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from rich.table import Table
+from rich.table import Column, Table
 
+from .goals import GOALS, SIGNS
 from .site import OURS, PEER, REGULAR, TITLES
 
 MEDIAN, P95, LONGEST = (0.5, "median"), (0.95, "p95"), (1, "longest")
@@ -23,13 +24,8 @@ class Row:
     drawn: bool = False  # in the plot
     samples: dict | None = None  # what the figures are made from
 
-    def ratio(self, system, base):
-        """Return one system's figure divided by another's, None if one is missing."""
-        value, other = self.values.get(system), self.values.get(base)
-        return value / other if value is not None and other else None
 
-
-def percentile_rows(key, label, unit, samples, shares, drawn=False):
+def percentile_rows(key, label, unit, samples, shares):
     """Yield a Row for each of these shares: of the sample that so great a share of them
     does not exceed."""
     for share, name in shares:
@@ -37,37 +33,47 @@ def percentile_rows(key, label, unit, samples, shares, drawn=False):
             system: sorted(each)[math.ceil(share * len(each)) - 1]
             for system, each in samples.items()
         }
-        title = f"{label}, {name}"
-        yield Row(f"{key} {name}", title, unit, values, drawn=drawn, samples=samples)
+        yield Row(f"{key} {name}", f"{label}, {name}", unit, values, samples=samples)
 
 
-def show(console, box, rows, goals, names):
-    """Print the rows, with ratios to the other systems, and the goals.
+def judge(rows):
+    """Return a dict for each goal; `met` is None where that could not be told."""
+    rows, found = {row.key: row for row in rows}, []
+    for label, key, sign, bound, to in GOALS:
+        values = rows[key].values if key in rows else {}
+        base = rows[to].values.get(OURS) if to in rows else values.get(to) if to else 1
+        figure = values[OURS] / base if OURS in values and base else None
+        met = None if figure is None else sign(figure, bound)
+        text = f"{SIGNS[sign]} {bound:,g}"
+        found.append({"goal": label, "bound": text, "figure": figure, "met": met})
+    return found
 
-    An arrow is with figures that are better the greater they are.
-    """
-    names = [name for name in TITLES if name in names]
+
+def names_of(rows):
+    """Return the names of the systems that have figures, in the order of columns."""
+    return [name for name in TITLES if any(name in row.values for row in rows)]
+
+
+def show(console, box, rows, goals):
+    """Print the rows, with ratios to the other systems, and the goals."""
+    names = names_of(rows)
     others = [name for name in (REGULAR, PEER) if name in names]
     heads = ["", *(TITLES[n] for n in names), *(f"to {TITLES[n]}" for n in others)]
-    lines = [
-        [
-            row.label + " ↑" * row.more_is_better,
-            *(figure(row.values.get(name), row.unit) for name in names),
-            *(figure(row.ratio(OURS, name)) for name in others),
-        ]
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        own, values = row.values.get(OURS), row.values
+        figures = [figure(values.get(name), row.unit) for name in names]
+        ratios = [own / values[n] if own and values.get(n) else None for n in others]
+        label = row.label + " ↑" * row.more_is_better
+        lines.append([label, *figures, *map(figure, ratios)])
     _print(console, box, heads, lines)
-    lines = [
-        [goal["goal"], goal["bound"], figure(goal["figure"]), MET[goal["met"]]]
-        for goal in goals
-    ]
+    lines = [[g["goal"], g["bound"], figure(g["figure"]), MET[g["met"]]] for g in goals]
     _print(console, box, ["goal", "bound", "figure", ""], lines)
 
 
 def figure(value, unit=""):
     """Return a value with its unit, to two or three digits."""
-    if value is None:
+    if value is None or math.isinf(value):
         return "-"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     space = "" if unit.startswith("/") else " "
@@ -75,9 +81,9 @@ def figure(value, unit=""):
 
 
 def _print(console, box, heads, lines):
-    table = Table(box=box)
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number else "left", no_wrap=True)
+    table = Table(Column(heads[0], no_wrap=True), box=box)
+    for head in heads[1:]:
+        table.add_column(head, justify="right", no_wrap=True)
     for line in lines:
         table.add_row(*line)
     console.print(table)

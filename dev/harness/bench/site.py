@@ -1,14 +1,15 @@
 """One of the systems that are compared: its database, its users, its servers."""
 
+import math
 import time
-import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
 
 import psutil
+import requests
 from psycopg2.extensions import connection
 
 from harness.cache import new_log
@@ -22,8 +23,6 @@ OURS, PEER, REGULAR = "ours", "peer", "regular"
 TITLES = {OURS: "this addon", PEER: "peer", REGULAR: "regular"}
 START_LIMIT = 90  # seconds
 PATIENCE = 30  # seconds without a job that ends
-SETTLE = 2.5  # seconds: then the runs that had no more to do have ended
-WARM_UP, WARM_UP_JOBS = "warm-up", 20  # per job in parallel
 # A worker listens to notifications from its first transaction on `postgres` on.
 LISTENING = """
     SELECT count(*) FROM pg_stat_activity
@@ -35,7 +34,12 @@ IN_CHARGE = """
      WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-STARTED = "SELECT count(*) FROM queue_job WHERE name = %s AND date_started IS NOT NULL"
+STARTS = """
+    SELECT uuid, EXTRACT(EPOCH FROM date_started)::float8
+      FROM queue_job
+     WHERE name = %s AND date_started IS NOT NULL
+     ORDER BY date_started
+"""
 ENDED = "SELECT count(*) FROM queue_job WHERE name = %s AND state IN ('done', 'failed')"
 SPAN = """
     SELECT EXTRACT(EPOCH FROM max(date_done) - min(date_started))::float8
@@ -58,7 +62,7 @@ class Site:
         """Whether its jobs run in HTTP workers, by the regular runner of queue_job."""
         return self.name == REGULAR
 
-    def execute(self, statement, *parameters):
+    def execute(self, statement, parameters=()):
         """Execute a statement, commit, and return its rows, if it is a query."""
         with self.connection.cursor() as cursor:
             cursor.execute(statement, parameters)
@@ -66,7 +70,7 @@ class Site:
 
     def value(self, statement, *parameters):
         """Return what a query with one row of one column tells."""
-        [[value]] = self.execute(statement, *parameters)
+        [[value]] = self.execute(statement, parameters)
         return value
 
     def prepare(self, parallel):
@@ -75,54 +79,51 @@ class Site:
 
     @contextmanager
     def server(self, parallel):
-        """A server that runs so many jobs in parallel, ready and warm.
+        """A server that runs so many jobs in parallel, ready and warm. It is killed.
 
-        Jobs that are there come after those that warm it up. All have the same HTTP
-        workers, enough for the regular runner's jobs. It is killed at the end: what it
-        is still doing is of no interest.
+        Jobs that are there come after those that warm it up. All systems have the same
+        HTTP workers, enough for the regular runner's jobs.
         """
-        warm_up = {"count": WARM_UP_JOBS * parallel, "priority": 1, "duration": 0.02}
-        self.call("enqueue", name=WARM_UP, **warm_up)
-        ports = [free_port(0), free_port(0)]
-        variables = _variables(self.env)
+        warm_up = {"name": "warm-up", "count": 20 * parallel}
+        self.call("enqueue", **warm_up, priority=1, duration=0.02)
+        ports, variables = [free_port(0), free_port(0)], dict(self.env.variables)
+        options = [f"--workers={parallel + 2}", f"--http-port={ports[0]}"]
         if self.regular:
+            options.append("--load=base,rpc,web,queue_job")
             variables["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{parallel}"
+        else:
+            options.append(f"--max-cron-threads={parallel}")
         server = load_odoo_server(self.env.checkout)(
-            self.database,
-            f"--load=base,rpc,web{',queue_job' if self.regular else ''}",
-            f"--workers={parallel + 2}",
-            *([] if self.regular else [f"--max-cron-threads={parallel}"]),
-            f"--http-port={ports[0]}",
-            f"--gevent-port={ports[1]}",
+            *(self.database, *options, f"--gevent-port={ports[1]}"),
             log=new_log(f"{self.database}-server"),
             variables=variables,
         )
 
         def is_ready():
-            if self.regular:
-                return self.value(IN_CHARGE) and all(map(_serves, ports))
             names = [f"odoo-{pid}" for pid in server.cron_workers()]
-            listening = self.value(LISTENING, names) == parallel
-            return listening and all(map(_serves, ports))
-
-        def is_at_work():
-            # Cron workers sleep for a minute when they start, unless they are notified.
-            self.notify()
-            return self.value(STARTED, WARM_UP)
+            if self.regular:
+                can_start = self.value(IN_CHARGE)
+            else:
+                can_start = self.value(LISTENING, names) == parallel
+            return can_start and all(map(_serves, ports))
 
         try:
             server.start()
-            for condition in (is_ready, is_at_work):
-                error = f"The server did not get ready. Log: {server.log}"
-                wait_until(condition, START_LIMIT, error)
-            self.wait_until_ended(WARM_UP, WARM_UP_JOBS * parallel)
+            error = f"The server did not get ready. Log: {server.log}"
+            wait_until(is_ready, START_LIMIT, error)
+            self.notify()  # cron workers sleep for a minute when they start
+            self.wait_until_ended(**warm_up)
             yield server
         finally:
             server.kill()
 
     def notify(self):
-        """Let the cron workers look for what is due: they listen on that database."""
+        """Let the cron workers look for what is due: they listen on `postgres`."""
         self.env.databases.names(NOTIFY, self.database)
+
+    def starts(self, name):
+        """Return when the jobs of that name have started, by uuid, the first first."""
+        return dict(self.execute(STARTS, [name]))
 
     def wait_until_ended(self, name, count, patience=PATIENCE):
         """Wait until so many jobs of that name are done or have failed.
@@ -137,13 +138,13 @@ class Site:
         return best
 
     def span(self, name, count):
-        """Wait for so many jobs of that name; return the seconds from the first start
-        to the last end, None if not all ended."""
+        """Wait for so many jobs; return the seconds from the first start to the last
+        end, infinite if not all ended."""
         ended = self.wait_until_ended(name, count)
-        return self.value(SPAN, name) if ended == count else None
+        return self.value(SPAN, name) if ended == count else math.inf
 
     def triggers_left(self):
-        time.sleep(SETTLE)
+        time.sleep(2.5)  # then the runs that had no more to do have ended
         return self.value("SELECT count(*) FROM ir_cron_trigger")
 
 
@@ -167,63 +168,38 @@ def open_sites(env, peer, database):
 
 
 def cpu_seconds(*pids):
-    """Return the CPU seconds that these processes and all below them have used.
-
-    To the nanosecond, but for those that have ended: what matters when they do next
-    to nothing.
-    """
+    """Return the CPU seconds that these processes and all below them have used, to the
+    nanosecond: what matters when they do next to nothing."""
     total = 0
     for parent in map(psutil.Process, pids):
         for process in (parent, *parent.children(recursive=True)):
-            try:
+            with suppress(OSError, psutil.NoSuchProcess):
                 # clock_getcpuclockid(3), which Python does not have
                 total += time.clock_gettime(~process.pid << 3 | 2)
-                times = process.cpu_times()
-            except (OSError, psutil.NoSuchProcess):
-                continue
-            total += times.children_user + times.children_system
+                total += sum(process.cpu_times()[2:4])  # of children that have ended
     return total
-
-
-def _variables(env):
-    regular = "ODOO_QUEUE_JOB_"
-    return {k: v for k, v in env.variables.items() if not k.startswith(regular)}
 
 
 @contextmanager
 def _client(env, database):
     """A function that calls one of client.py in a process of its own."""
-    log = new_log(f"{database}-client")
-    ours, theirs = Pipe()
-    functions = Path(__file__).with_name("client.py").read_text()
+    log, (ours, theirs) = new_log(f"{database}-client"), Pipe()
+    code = Path(__file__).with_name("client.py").read_text()
+    code += f"\nserve(env, {theirs.fileno()})\n"
+    options = {"env": env.variables, "pass_fds": [theirs.fileno()]}
 
     def call(function, **arguments):
         try:
             ours.send((function, arguments))
             return ours.recv()
         except (EOFError, OSError):
-            error = f"A client of the benchmark has failed. Log: {log}"
-            raise Failure(error) from None
+            raise Failure(f"A client has failed. Log: {log}") from None
 
-    with (
-        ours,
-        odoo_shell(
-            database,
-            f"{functions}\nserve(env, {theirs.fileno()})\n",
-            log,
-            env=_variables(env),
-            pass_fds=[theirs.fileno()],
-            preexec_fn=die_with_us,
-        ),
-    ):
+    with ours, odoo_shell(database, code, log, preexec_fn=die_with_us, **options):
         theirs.close()
         yield call
 
 
 def _serves(port):
-    url = f"http://127.0.0.1:{port}/web/health"
-    try:
-        with closing(urllib.request.urlopen(url, timeout=5)) as response:
-            return response.status == 200
-    except OSError:
-        return False
+    with suppress(requests.RequestException):
+        return requests.get(f"http://127.0.0.1:{port}/web/health", timeout=5).ok
