@@ -93,9 +93,8 @@ def busy(sites, number):
     count, triggers = number(3000, quick=50), {}
     for site in sites:
         if not site.regular:
-            site.prepare(PARALLEL)
+            site.prepare(1)
             with site.server(PARALLEL):
-                site.call("have_runners", count=1)
                 site.call("enqueue", count=1, name="long", duration=3600)
                 lasts, error = partial(site.execute, LASTING), "No job lasts."
                 wait_until(lasts, START_LIMIT, error)
