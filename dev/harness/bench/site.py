@@ -1,22 +1,28 @@
-"""A database of one system, and the processes that work on it."""
+"""One of the systems that are compared: its database, its users, its servers."""
 
+import math
 import time
-import urllib.request
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import Pipe
+from pathlib import Path
 
+import psutil
+import requests
 from psycopg2.extensions import connection
 
 from harness.cache import new_log
-from harness.process import free_port
+from harness.environment import Environment
+from harness.process import die_with_us, free_port, odoo_shell, wait_until
 from harness.report import Failure
 from harness.server import load_odoo_server
+from harness.templates import Templates
 
-from .client import Client, client
-from .systems import System
-
-CLIENTS = 2
+OURS, PEER, REGULAR = "ours", "peer", "regular"
+TITLES = {OURS: "this addon", PEER: "peer", REGULAR: "regular"}
 START_LIMIT = 90  # seconds
+PATIENCE = 30  # seconds without a job that ends
 # A worker listens to notifications from its first transaction on `postgres` on.
 LISTENING = """
     SELECT count(*) FROM pg_stat_activity
@@ -28,144 +34,172 @@ IN_CHARGE = """
      WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+STARTS = """
+    SELECT uuid, EXTRACT(EPOCH FROM date_started)::float8
+      FROM queue_job
+     WHERE name = %s AND date_started IS NOT NULL
+     ORDER BY date_started
+"""
 ENDED = "SELECT count(*) FROM queue_job WHERE name = %s AND state IN ('done', 'failed')"
-STARTED = "SELECT 1 FROM queue_job WHERE name = %s AND date_started IS NOT NULL LIMIT 1"
-# Odoo's cron workers listen on that database.
-NOTIFY = "SELECT pg_notify('cron_trigger', %s)"
+SPAN = """
+    SELECT EXTRACT(EPOCH FROM max(date_done) - min(date_started))::float8
+      FROM queue_job
+     WHERE name = %s
+"""
+NOTIFY = "SELECT pg_notify('cron_trigger', %s)::text"
 
 
 @dataclass
 class Site:
-    system: System
+    name: str
+    env: Environment
     database: str
     connection: connection
-    clients: list[Client]
+    call: Callable  # a function of client.py: its name, its arguments but for `env`
+
+    @property
+    def regular(self):
+        """Whether its jobs run in HTTP workers, by the regular runner of queue_job."""
+        return self.name == REGULAR
+
+    def execute(self, statement, parameters=()):
+        """Execute a statement, commit, and return its rows, if it is a query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.description and cursor.fetchall()
+
+    def value(self, statement, *parameters):
+        """Return what a query with one row of one column tells."""
+        [[value]] = self.execute(statement, parameters)
+        return value
 
     def prepare(self, parallel):
         """Have no jobs, and runners for so many in parallel."""
-        runners = 0 if self.system.regular else parallel
-        self.clients[0].call("prepare", runners=runners)
-
-    def enqueue(self, **options):
-        """Enqueue jobs in one transaction: `enqueue` of shell/jobs.py."""
-        return self.clients[0].call("enqueue", **options)
-
-    def query(self, statement, *parameters):
-        """Return the rows of a query."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return cursor.fetchall()
-
-    def execute(self, statement):
-        """Execute a statement, and commit."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
+        self.call("prepare", runners=0 if self.regular else parallel)
 
     @contextmanager
     def server(self, parallel):
-        """A server that runs so many jobs in parallel; it may not be ready yet.
+        """A server that runs so many jobs in parallel, ready and warm. It is killed.
 
-        It is killed at the end: what it is still doing is of no interest.
+        Jobs that are there come after those that warm it up. All systems have the same
+        HTTP workers, enough for the regular runner's jobs.
         """
-        ports = [free_port(0), free_port(0)]
-        server = load_odoo_server(self.system.env.checkout)(
-            self.database,
-            *self.system.options(parallel),
-            f"--http-port={ports[0]}",
-            f"--gevent-port={ports[1]}",
+        warm_up = {"name": "warm-up", "count": 20 * parallel}
+        self.call("enqueue", **warm_up, priority=1, duration=0.02)
+        ports, variables = [free_port(0), free_port(0)], dict(self.env.variables)
+        options = [f"--workers={parallel + 2}", f"--http-port={ports[0]}"]
+        if self.regular:
+            options.append("--load=base,rpc,web,queue_job")
+            variables["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{parallel}"
+        else:
+            options.append(f"--max-cron-threads={parallel}")
+        server = load_odoo_server(self.env.checkout)(
+            *(self.database, *options, f"--gevent-port={ports[1]}"),
             log=new_log(f"{self.database}-server"),
-            variables=self.system.variables(parallel),
+            variables=variables,
         )
-        server.ports = ports
+
+        def is_ready():
+            names = [f"odoo-{pid}" for pid in server.cron_workers()]
+            if self.regular:
+                can_start = self.value(IN_CHARGE)
+            else:
+                can_start = self.value(LISTENING, names) == parallel
+            return can_start and all(map(_serves, ports))
+
         try:
             server.start()
+            error = f"The server did not get ready. Log: {server.log}"
+            wait_until(is_ready, START_LIMIT, error)
+            self.notify()  # cron workers sleep for a minute when they start
+            self.wait_until_ended(**warm_up)
             yield server
         finally:
             server.kill()
 
-    def wait_until_ready(self, server, parallel):
-        """Wait until the server could start a job at once, and is busy with no start.
-
-        :raises Failure: it is not within the limit, or is gone.
-        """
-        deadline = time.monotonic() + START_LIMIT
-        while not (
-            self._can_start(server, parallel) and all(map(_serves, server.ports))
-        ):
-            if not server.running or time.monotonic() > deadline:
-                raise Failure(f"The server did not get ready. Log: {server.log}")
-            time.sleep(0.1)
-
     def notify(self):
-        """Let the cron workers look for what is due."""
-        databases = self.system.env.databases
-        with databases.connect() as connected, connected.cursor() as cursor:
-            cursor.execute(NOTIFY, [self.database])
+        """Let the cron workers look for what is due: they listen on `postgres`."""
+        self.env.databases.names(NOTIFY, self.database)
 
-    def wait_until_started(self, name, server):
-        """Wake the server until it has started a job of that name.
+    def starts(self, name):
+        """Return when the jobs of that name have started, by uuid, the first first."""
+        return dict(self.execute(STARTS, [name]))
 
-        Cron workers sleep for a minute when they start, unless they are notified. The
-        regular runner looks by itself.
-
-        :raises Failure: it does not within the limit, or is gone.
-        """
-        deadline = time.monotonic() + START_LIMIT
-        while not self.query(STARTED, name):
-            if not server.running or time.monotonic() > deadline:
-                raise Failure(f"The server starts no job. Log: {server.log}")
-            self.notify()
-            time.sleep(0.1)
-
-    def count_ended(self, name):
-        """Return how many jobs of that name are done or have failed."""
-        return self.query(ENDED, name)[0][0]
-
-    def wait_until_done(self, name, count, server, patience):
-        """Wait until that many jobs of that name have ended.
+    def wait_until_ended(self, name, count, patience=PATIENCE):
+        """Wait until so many jobs of that name are done or have failed.
 
         Return how many have: fewer if none did for `patience` seconds.
-
-        :raises Failure: the server is gone
         """
         best, since = -1, time.monotonic()
-        while best < count:
+        while best < count and time.monotonic() - since < patience:
             time.sleep(0.05)
-            done = self.count_ended(name)
-            if done > best:
-                best, since = done, time.monotonic()
-            if time.monotonic() - since > patience:
-                break
-            if not server.running:
-                raise Failure(f"The server is gone. Log: {server.log}")
+            if (ended := self.value(ENDED, name)) > best:
+                best, since = ended, time.monotonic()
         return best
 
-    def _can_start(self, server, parallel):
-        if self.system.regular:
-            [[count]] = self.query(IN_CHARGE)
-            return count
-        names = [f"odoo-{pid}" for pid in server.cron_workers()]
-        [[count]] = self.query(LISTENING, names)
-        return count == parallel
+    def span(self, name, count):
+        """Wait for so many jobs; return the seconds from the first start to the last
+        end, infinite if not all ended."""
+        ended = self.wait_until_ended(name, count)
+        return self.value(SPAN, name) if ended == count else math.inf
+
+    def triggers_left(self):
+        time.sleep(2.5)  # then the runs that had no more to do have ended
+        return self.value("SELECT count(*) FROM ir_cron_trigger")
 
 
 @contextmanager
-def site(system, database):
-    """A Site with a new database of that name; its clients are gone at the end."""
-    databases = system.env.databases
-    databases.copy(system.template, database)
-    with databases.connect(database=database) as connected, ExitStack() as stack:
-        clients = [
-            stack.enter_context(client(system, database, "jobs.py"))
-            for _number in range(CLIENTS)
-        ]
-        yield Site(system, database, connected, clients)
+def open_sites(env, peer, database):
+    """A Site of each system; `peer`: the folder of another addon of our name."""
+    ours = Templates(env).addon()  # on top of the other one
+    systems = [(REGULAR, env, Templates(env).base()), (OURS, env, ours)]
+    if peer:
+        with_peer = env.with_peer(peer.parent)
+        systems.append((PEER, with_peer, Templates(with_peer).addon()))
+    with ExitStack() as stack:
+        sites = []
+        for name, each, template in systems:
+            own = f"{database}_{name}"
+            each.databases.copy(template, own)
+            connected = stack.enter_context(each.databases.connect(database=own))
+            call = stack.enter_context(_client(each, own))
+            sites.append(Site(name, each, own, connected, call))
+        yield sites
+
+
+def cpu_seconds(*pids):
+    """Return the CPU seconds that these processes and all below them have used, to the
+    nanosecond: what matters when they do next to nothing."""
+    total = 0
+    for parent in map(psutil.Process, pids):
+        for process in (parent, *parent.children(recursive=True)):
+            with suppress(OSError, psutil.NoSuchProcess):
+                # clock_getcpuclockid(3), which Python does not have
+                total += time.clock_gettime(~process.pid << 3 | 2)
+                total += sum(process.cpu_times()[2:4])  # of children that have ended
+    return total
+
+
+@contextmanager
+def _client(env, database):
+    """A function that calls one of client.py in a process of its own."""
+    log, (ours, theirs) = new_log(f"{database}-client"), Pipe()
+    code = Path(__file__).with_name("client.py").read_text()
+    code += f"\nserve(env, {theirs.fileno()})\n"
+    options = {"env": env.variables, "pass_fds": [theirs.fileno()]}
+
+    def call(function, **arguments):
+        try:
+            ours.send((function, arguments))
+            return ours.recv()
+        except (EOFError, OSError):
+            raise Failure(f"A client has failed. Log: {log}") from None
+
+    with ours, odoo_shell(database, code, log, preexec_fn=die_with_us, **options):
+        theirs.close()
+        yield call
 
 
 def _serves(port):
-    url = f"http://127.0.0.1:{port}/web/health"
-    try:
-        with closing(urllib.request.urlopen(url, timeout=5)) as response:
-            return response.status == 200
-    except OSError:
-        return False
+    with suppress(requests.RequestException):
+        return requests.get(f"http://127.0.0.1:{port}/web/health", timeout=5).ok

@@ -1,90 +1,76 @@
-"""Jobs per second, and CPU seconds per job, with 1, 2 and 4 jobs in parallel.
+"""What jobs cost with 1, 2 and 4 runners, when enough of them wait."""
 
-From the first start to the last end of jobs that were there when the server started.
-"""
+import re
 
-from . import cpu
-from .live import PATIENCE
-from .row import Row
+from harness.cluster import SUPERUSER
+from harness.databases import Databases
 
-PARALLEL = 1, 2, 4
-NO_OP, WAITING = "no-op", "waiting"
-WAIT = 0.02  # seconds that a waiting job lasts
-LABELS = {NO_OP: "no-op jobs", WAITING: f"{1000 * WAIT:.0f} ms jobs"}
-CPU_AT = 2  # in parallel
-SPAN = """
-    SELECT EXTRACT(EPOCH FROM max(date_done) - min(date_started))::float8
-      FROM queue_job
-     WHERE name = %s AND state = 'done'
-"""
+from .report import Row
+from .site import ENDED, cpu_seconds
+
+WARM_UP = 10  # jobs whose statements do not count
+LINE_PREFIX = "%n %d "
+LINE = re.compile(  # when, where: of statements that neither begin nor end transactions
+    r"^([0-9.]+) (\S+) LOG:  (?:statement|execute [^:]+): "
+    r"(?!BEGIN\b|COMMIT\b|ROLLBACK;?$)",
+    re.M | re.I,
+)
 
 
-def before(bench, site, parallel):
-    counts = _counts(bench, parallel)
-    site.enqueue(count=counts[NO_OP], name=NO_OP, priority=2)
-    site.enqueue(count=counts[WAITING], name=WAITING, priority=3, duration=WAIT)
+def throughput(sites, number):
+    """From the first start to the last end of jobs that were there when the server
+    started."""
+    cpu, statements = {}, {}
+    for parallel in (1, 2, 4):
+        no_op, waiting = {}, {}
+        for site in sites:
+            name, cluster = site.name, site.env.cluster
+            many, few = number(800, quick=30), number(100, quick=10) * parallel
+            site.prepare(parallel)
+            site.call("enqueue", count=many, name="no-op", priority=2)
+            site.call("enqueue", count=few, name="waiting", priority=3, duration=0.02)
+            with site.server(parallel) as server:
+                pids = [server.process.pid, cluster.pid] if cluster else []
+                left, used = many - site.value(ENDED, "no-op"), cpu_seconds(*pids)
+                no_op[name] = many / site.span("no-op", many)
+                if parallel == 2 and cluster:
+                    cpu[name] = 1000 * (cpu_seconds(*pids) - used) / left
+                waiting[name] = few / site.span("waiting", few)
+                if parallel == 1 and cluster:
+                    statements[name] = _statements(site, number(110, quick=20))
+        better, end = {"more_is_better": True, "drawn": True}, f"{parallel} in parallel"
+        label = f"no-op jobs per second, {end}"
+        yield Row(f"no-op {parallel}", label, "/s", no_op, **better)
+        label = f"20 ms jobs per second, {end}"
+        yield Row(f"waiting {parallel}", label, "/s", waiting, **better)
+    label = "CPU seconds per 1,000 no-op jobs, 2 in parallel"
+    yield Row("cpu", label, "s", cpu, drawn=True)
+    yield Row("statements", "SQL statements per no-op job", "", statements, drawn=True)
 
 
-def measure(bench, site, server, parallel):
-    """Return what became of the jobs of each kind."""
-    counts = _counts(bench, parallel)
-    return {name: _drain(site, server, name, counts[name]) for name in counts}
-
-
-def rows(found):
-    for name, label in LABELS.items():
-        for parallel, systems in found.items():
-            yield _row(name, label, parallel, {n: systems[n][name] for n in systems})
-    if CPU_AT in found:
-        drained = {name: each[NO_OP] for name, each in found[CPU_AT].items()}
-        yield Row(
-            "cpu",
-            "throughput",
-            f"CPU seconds per 1,000 no-op jobs, {CPU_AT} in parallel",
-            "s",
-            {n: each["cpu"] and 1000 * each["cpu"] for n, each in drained.items()},
-            drawn=True,
-        )
-
-
-def _counts(bench, parallel):
-    return {
-        NO_OP: bench.number(400, quick=30),
-        WAITING: bench.number(100, quick=10) * parallel,
-    }
-
-
-def _drain(site, server, name, count):
-    """Return the jobs done, the seconds they took, and the CPU seconds of one."""
-    cluster = site.system.env.cluster
-    pids = [server.process.pid, cluster.pid] if cluster else []
-    first, used = site.count_ended(name), cpu.used(*pids)
-    ended = site.wait_until_done(name, count, server, PATIENCE)
-    used = cpu.used(*pids) - used
-    [[seconds]] = site.query(SPAN, name)
-    per_job = used / (ended - first) if pids and ended > first else None
-    return {"count": count, "ended": ended, "seconds": seconds, "cpu": per_job}
-
-
-def _row(name, label, parallel, drained):
-    values, notes = {}, []
-    for system, each in drained.items():
-        if each["ended"] < each["count"]:
-            values[system] = None
-            notes.append(
-                f"{system}, {label}, {parallel} in parallel: no job ended any more "
-                f"after {each['ended']} of {each['count']}"
-            )
-        else:
-            values[system] = each["count"] / each["seconds"]
-    return Row(
-        f"{name} {parallel}",
-        "throughput",
-        f"{label} per second, {parallel} in parallel",
-        "/s",
-        values,
-        more_is_better=True,
-        drawn=True,
-        samples={system: [each] for system, each in drained.items()},
-        notes=notes,
+def _statements(site, count):
+    """Return the statements per job of the whole server, from one start to another, as
+    PostgreSQL's log has them."""
+    log = site.env.cluster.log
+    offset = log.stat().st_size
+    try:
+        log_statements(site.env.cluster, "all")
+        site.call("enqueue", count=count, name="logged")
+        site.wait_until_ended("logged", count)
+    finally:
+        log_statements(site.env.cluster, "none")
+    first, *_starts, last = list(site.starts("logged").values())[WARM_UP:]
+    found = sum(
+        database == site.database and first <= float(moment) < last
+        for moment, database in LINE.findall(log.read_bytes()[offset:].decode())
     )
+    return found / (count - WARM_UP - 1)
+
+
+def log_statements(cluster, which):
+    """Let all sessions log such statements (`log_statement`), as a superuser may."""
+    databases = Databases({**cluster.variables, "PGUSER": SUPERUSER})
+    with databases.connect() as connected, connected.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET log_line_prefix = %s", [LINE_PREFIX])
+        cursor.execute("ALTER SYSTEM SET log_statement = %s", [which])
+        cursor.execute("SELECT pg_reload_conf()")
