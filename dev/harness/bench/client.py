@@ -109,18 +109,17 @@ def claims(env):
 
     This is all that knows the engines: ours, and the peer's, whose runs tell nobody.
     """
-    runner = env.ref(RUNNER).id
-    jobs, known = env["queue.job"].with_context(cron_id=runner), None
-    if not hasattr(jobs, "_claim_one_job"):
+    runner, jobs = env.ref(RUNNER).id, env["queue.job"]
+    if not hasattr(jobs, "_release_dependents"):
         return lambda remember: jobs._acquire_one_job().id
 
-    from odoo.addons.queue_job_cron_jobrunner.runner.presence import Presence
+    from odoo.addons.queue_job_cron_jobrunner.runner.claim import Claims
+
+    claims = Claims(env.cr, env.registry, runner)
 
     def claim(remember):
-        nonlocal known
-        claimed = jobs._claim_one_job(first=False, known=known if remember else None)
-        known = claimed.situation
-        return claimed.head.id
+        if not remember:
+            claims._known = None
+        return claims.claim().job.id
 
-    Presence(env.cr, runner).enter()
     return claim
