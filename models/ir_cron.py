@@ -19,9 +19,9 @@ SWITCH = """
     INSERT INTO queue_job_runner_switch (runner_id, off) VALUES (%s, %s)
     ON CONFLICT (runner_id) DO UPDATE SET off = EXCLUDED.off
 """
-# A run that ends for having been switched off lets go of the row in a moment.
+# A run that lingers, or ends for having been switched off, lets go in a moment.
 LOCK_RUNNER = """
-    SET LOCAL lock_timeout = '1s';
+    SET LOCAL lock_timeout = '2s';
     SELECT FROM ir_cron WHERE id = %s FOR NO KEY UPDATE;
     SET LOCAL lock_timeout = 0
 """
@@ -157,15 +157,28 @@ class IrCron(models.Model):
 
         :raises UserError: one of them is busy.
         """
-        busy = self - self.try_lock_for_update(allow_referencing=True)
-        if busy:
-            raise UserError(
-                self.env._(
-                    "%s is at work. Switch it off, and try again when it has ended its "
-                    "job.",
-                    busy[0].name,
+        for runner in self:
+            if not runner._lock_runner():
+                raise UserError(
+                    self.env._(
+                        "%s is at work. Switch it off, and try again when it has ended "
+                        "its job.",
+                        runner.name,
+                    )
                 )
-            )
+
+    def _lock_runner(self):
+        """Lock the row, and return False if a run has it for longer than it lingers.
+
+        :raises psycopg2.errors.SerializationFailure: the run has just ended; Odoo tries
+            again.
+        """
+        try:
+            with self.env.cr.savepoint():
+                self.env.cr.execute(LOCK_RUNNER, [self.id], log_exceptions=False)
+        except LockNotAvailable:
+            return False
+        return True
 
     def _switch_runner(self, on):
         """Switch the runner on or off; a busy one is off after its job, and on at once.
@@ -174,21 +187,11 @@ class IrCron(models.Model):
             somebody else is switching it; Odoo tries again.
         """
         self.ensure_one()
-        cr = self.env.cr
-        try:
-            with cr.savepoint():
-                if on:
-                    cr.execute(LOCK_RUNNER, [self.id], log_exceptions=False)
-                    free = self
-                else:
-                    free = self.try_lock_for_update(allow_referencing=True)
-        except LockNotAvailable:
-            free = self.browse()
-        if free:
-            free.active = on
+        if self._lock_runner():
+            self.active = on
         else:
-            cr.execute(SWITCH, [self.id, not on], log_exceptions=False)
-            wake.tell(cr)
+            self.env.cr.execute(SWITCH, [self.id, not on], log_exceptions=False)
+            wake.tell(self.env.cr)
         if on:
             self._trigger_now()
 

@@ -78,7 +78,7 @@ class QueueJob(models.Model):
             vals = {"date_failed": failed and fields.Datetime.now(), **vals}
         result = super().write(vals)
         if vals.get("state") == STARTED:  # by the regular runner
-            for job in self:
+            for job in self.filtered("date_started"):
                 waited = job.date_started - max(
                     filter(None, (job.date_created, job.eta))
                 )

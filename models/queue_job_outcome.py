@@ -169,7 +169,7 @@ class QueueJob(models.Model):
             ended.__cause__ = error
             error = ended
         trace = storable("".join(traceback.format_exception(error)))
-        _logger.error("Job %s failed\n%s", self.uuid, trace)
+        _logger.error("Job %s failed\n%s", job.uuid if job else self.uuid, trace)
         failure = RunJobController._get_failure_values(job, trace, error)
         failure = {name: storable(value) for name, value in failure.items()}
         return {"state": FAILED, "retry": retry, **failure}

@@ -76,7 +76,7 @@ class Run:
         is_off = reason == "its runner is to be off"
         if reason:
             _logger.debug("Run ends after %s jobs: %s", self.jobs, reason)
-            wake.wake(self.control.dbname, runner=None if is_off else self.runner)
+            self._wake_another(None if is_off else self.runner)
         if not self.control.closed and (self.jobs > 1 or is_off):
             # Odoo: nothing remains, or it would call the cron again and again
             self.env["ir.cron"]._commit_progress(
@@ -217,6 +217,12 @@ class Run:
         if look.are_waiting:
             moments.append(now + STRANDED)
         return min(filter(None, moments), default=None)
+
+    def _wake_another(self, otherwise):
+        try:
+            wake.wake(self.control.dbname, runner=otherwise)
+        except (PoolError, InterfaceError, OperationalError) as error:
+            _logger.info("What may start may start late: %s", error)
 
     def _leave(self):
         """Let nobody rely on this run any more."""

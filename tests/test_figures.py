@@ -115,7 +115,7 @@ class TestFigures(ChannelCase):
         done, failed, *old = self.enqueue_several(4)
         now = Datetime.now()
         done.write({"state": "done", "date_done": now - 0.9 * HOUR})
-        failed.state = "failed"
+        self.force(failed, state="failed")
         old[0].write({"state": "done", "date_done": now - 1.1 * HOUR})
         old[1].write({"state": "failed", "date_failed": now - 1.1 * HOUR})
         self.assertEqual(self.figures()["last_hour"], {"done": 1, "failed": 1})

@@ -72,7 +72,7 @@ class TestJobScreens(ChannelCase):
         now = Datetime.now()
         for job, minutes in ((done, 59), (older, 61), (old, 361)):
             job.write({"state": "done", "date_done": now - minutes * MINUTE})
-        failed.state = "failed"
+        self.force(failed, state="failed")
         self.assertEqual(set(self.found("ended_last_hour").ids), set(jobs[:2].ids))
         found = set(self.found("ended_last_6_hours").ids)
         self.assertEqual(found, set(jobs[:3].ids))

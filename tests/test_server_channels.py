@@ -16,7 +16,8 @@ class TestServerChannels(ChannelCase):
 
     def assertStarts(self, configuration, channels, starting):
         """Of jobs in these channels, those start."""
-        self.env["queue.job"].search([]).unlink()
+        self.env.cr.execute("DELETE FROM queue_job")
+        self.env.invalidate_all()
         self.env["queue.job.channel.start"].search([]).unlink()
         self.configure(configuration)
         self.enqueue_in(*channels.split())
