@@ -94,7 +94,7 @@ def busy(sites, number):
     for site in sites:
         if not site.regular:
             site.prepare(1)
-            with site.server(PARALLEL):
+            with site.server(PARALLEL, "--limit-time-real-cron=0"):
                 site.call("enqueue", count=1, name="long", duration=3600)
                 lasts, error = partial(site.execute, LASTING), "No job lasts."
                 wait_until(lasts, START_LIMIT, error)
@@ -102,5 +102,6 @@ def busy(sites, number):
                 site.call("enqueue_singly", count=count, name="short")
                 site.wait_until_ended("short", count)
                 triggers[site.name] = site.triggers_left()
+                wait_until(lasts, 0, error)
     label = f"triggers left by {count:,} jobs beside a busy runner"
     yield Row("busy", label, "", triggers)

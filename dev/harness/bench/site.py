@@ -78,7 +78,7 @@ class Site:
         self.call("prepare", runners=0 if self.regular else parallel)
 
     @contextmanager
-    def server(self, parallel):
+    def server(self, parallel, *options):
         """A server that runs so many jobs in parallel, ready and warm. It is killed.
 
         Jobs that are there come after those that warm it up. All systems have the same
@@ -87,12 +87,12 @@ class Site:
         warm_up = {"name": "warm-up", "count": 20 * parallel}
         self.call("enqueue", **warm_up, priority=1, duration=0.02)
         ports, variables = [free_port(0), free_port(0)], dict(self.env.variables)
-        options = [f"--workers={parallel + 2}", f"--http-port={ports[0]}"]
+        options += f"--workers={parallel + 2}", f"--http-port={ports[0]}"
         if self.regular:
-            options.append("--load=base,rpc,web,queue_job")
+            options += ("--load=base,rpc,web,queue_job",)
             variables["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{parallel}"
         else:
-            options.append(f"--max-cron-threads={parallel}")
+            options += (f"--max-cron-threads={parallel}",)
         server = load_odoo_server(self.env.checkout)(
             *(self.database, *options, f"--gevent-port={ports[1]}"),
             log=new_log(f"{self.database}-server"),
