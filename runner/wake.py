@@ -27,6 +27,7 @@ from psycopg2.errors import DeadlockDetected, LockNotAvailable
 
 from odoo import SUPERUSER_ID, api
 from odoo.fields import Datetime
+from odoo.modules.registry import Registry
 from odoo.sql_db import db_connect
 
 from .budget import serves_crons
@@ -185,7 +186,8 @@ def tell(cr, moment=None):
 
 def _look_after(dbname, data):
     try:
-        wake(dbname, moment=data[_SAID])
+        if Registry(dbname).ready:  # else an installation is on its way
+            wake(dbname, moment=data[_SAID])
     except Exception:
         _logger.warning("What may start on %s may start late", dbname, exc_info=True)
 

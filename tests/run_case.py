@@ -87,6 +87,7 @@ class RunCase(ServerCase):
         cr = cr or self.cursor()
         cr.rollback()
         choice = self.claims(cr).claim()
+        cr.execute(LEAVE)
         cr.commit()
         env = api.Environment(cr, SUPERUSER_ID, {})
         return env["queue.job"].browse(choice.job and choice.job.id)
