@@ -23,7 +23,7 @@ except ImportError:  # on Windows, which has no such limit
 SHARE = 0.5
 
 
-STOP_CHECK = 0.2  # seconds: a threaded server tells nobody that it stops
+CHECK = 0.2  # seconds: a threaded server tells nobody that it stops
 
 
 def _server():
@@ -78,20 +78,27 @@ class Budget:
         if isinstance(self.server, Worker):
             self.server.multi.pipe_ping(self.server.watchdog_pipe)
 
-    def wait(self, connection, seconds):
+    def wait(self, connection, seconds, others_are_due):
         """Wait for news on the connection for that long at most.
 
-        :return: whether the worker is wanted elsewhere: by another cron that is due, or
-            because the server stops.
+        :param others_are_due: tells whether another scheduled action wants this worker.
+            It is asked when the worker is notified, and now and then: threads have
+            their notifications to themselves.
+        :return: whether the worker is wanted elsewhere, or stops
         """
-        end, ours = time.monotonic() + seconds, [connection]
+        end, sockets = time.monotonic() + seconds, [connection]
         if isinstance(self.server, WorkerCron):
-            others = [self.server.dbcursor._cnx, self.server.wakeup_fd_r]
-            readable, _writable, _broken = select.select(ours + others, [], [], seconds)
-            return any(other in readable for other in others)
+            sockets += [self.server.dbcursor._cnx, self.server.wakeup_fd_r]
         while (left := end - time.monotonic()) > 0 and not self._stopping():
-            if any(select.select(ours, [], [], min(left, STOP_CHECK))):
-                break
+            readable = select.select(sockets, [], [], min(left, CHECK))[0]
+            if connection in readable:
+                return False
+            if getattr(self.server, "db_count", 1) > 1 and readable:
+                return True  # it may be about another database
+            if others_are_due():
+                return True
+            if readable:
+                sockets = [connection]  # the others stay readable
         return self._stopping()
 
     def _stopping(self):

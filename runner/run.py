@@ -17,6 +17,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from . import wake
 from .budget import Budget
 from .claim import CachesChanged, Claims, SwitchedOff
+from .look import NOW
 from .regular import RegularRunnerActive, warn_of_regular_runner
 from .rescue import STRANDED, next_rescue, rescue
 from .transaction import protect
@@ -29,6 +30,17 @@ HELD_JOB_INTERVAL = 0.5  # seconds: somebody has locked what could start
 NO_CONNECTION_INTERVAL = 1  # seconds
 NEAR = 1  # seconds: a moment that a run waits for
 LINGER = 1  # seconds: in a steady stream, jobs start without a run for each of them
+
+OTHER_DUE = f"""
+    SELECT 1
+      FROM ir_cron
+     WHERE active
+       AND queue_job_runner IS NOT TRUE
+       AND (nextcall <= {NOW}
+            OR id IN (SELECT cron_id FROM ir_cron_trigger WHERE call_at <= {NOW}))
+     LIMIT 1
+       FOR NO KEY UPDATE SKIP LOCKED
+"""
 
 
 class Run:
@@ -118,7 +130,7 @@ class Run:
                 self.work = self.env.registry.cursor()
             except (PoolError, OperationalError) as error:
                 _logger.info("There is no connection for jobs: %s", error)
-                self.budget.wait(self.control._cnx, NO_CONNECTION_INTERVAL)
+                time.sleep(NO_CONNECTION_INTERVAL)
                 return False
             wake.keep_quiet(self.work)
         return True
@@ -201,10 +213,17 @@ class Run:
         connection.poll()  # the socket is silent about what has been read already
         if not connection.notifies:
             wait = min(max(left, 0) or seconds, max(seconds, 0))
-            self.is_wanted = self.budget.wait(connection, wait)
+            self.is_wanted = self.budget.wait(connection, wait, self._others_are_due)
             connection.poll()
         connection.notifies.clear()
         return True
+
+    def _others_are_due(self):
+        """Whether another scheduled action is due, and no worker has it."""
+        self.control.execute(OTHER_DUE)
+        is_due = bool(self.control.rowcount)
+        self.control.rollback()
+        return is_due
 
     def _next_moment(self, choice):
         """Return when the time alone may let something start, or needs a rescue."""
