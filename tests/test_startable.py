@@ -28,21 +28,36 @@ IS_IDLE = f"""
 """
 
 SEQUENTIAL = {"sequential": True, "capacity": 1}
-SUB_SEQUENTIAL = {"sequential_default": True, "capacity_default": 1}
+SEQUENTIAL_BELOW = {"sequential_default": True, "capacity_default": 1}
+PAUSED = {"paused": True}
 FULL = {"capacity": 1}
+THROTTLED = {"throttle": 3600}
 FAILED = {"state": "failed"}
 LATER = {"eta": timedelta(hours=1)}
-LONG = {"seconds": 4}
+LONG = {"seconds": 5}
 QUICK = {"seconds": 0}
 
 
 class Case(NamedTuple):
-    """What a manager sees: a channel, the job that holds it, and the one behind."""
+    """A channel, the job that holds it, and the other one behind, as managers see them;
+    or their ids."""
 
-    env: Any
     channel: Any
     holder: Any
     other: Any
+
+
+def requeue(case):
+    selection = {"active_model": "queue.job", "active_ids": case.holder.ids}
+    case.holder.env["queue.requeue.job"].with_context(**selection).create({}).requeue()
+
+
+def load(job, field, value):
+    assert job.load([".id", field], [[str(job.id), value]])["ids"]
+
+
+def write_by_rpc(job, values):
+    call_kw(job.browse(), "write", [job.ids, values], {})
 
 
 class TestStartable(ServerCase):
@@ -54,9 +69,7 @@ class TestStartable(ServerCase):
         self.add_runners(1)
         self.manager = self.new_manager("manager")
         self.odoo = self.server(*PREFORK, "--max-cron-threads=2")
-
-    def idle(self):
-        self.wait(self.odoo, lambda: self.query(IS_IDLE)[0][0], "nobody looks")
+        self.settle("after the look of the start")
 
     def put(self, token, channel="root", state=None, seconds=0, **options):
         """Enqueue a job and return its id."""
@@ -69,96 +82,116 @@ class TestStartable(ServerCase):
                 job.state = state
             return job.id
 
+    def prepare(self, token, limits, holder):
+        """Let a job wait in a channel for one that holds it; return the :class:`Case`.
+
+        :param holder: its options, None if the limits alone hold the channel
+        """
+        with self.transaction() as env:
+            root = env.ref("queue_job.channel_root")
+            values = {"name": token, "parent_id": root.id, **limits}
+            channel = env["queue.job.channel"].create(values)
+            channel_id, name = channel.id, channel.complete_name
+        if limits == SEQUENTIAL_BELOW:
+            name += ".sub"
+        holder_id = holder and self.put(f"holder: {token}", name, **holder)
+        if holder in (LONG, QUICK):
+            is_pending = self.job_is(f"holder: {token}", "pending")
+            self.wait(self.odoo, lambda: not is_pending(), "it holds the channel")
+        return Case(channel_id, holder_id, self.put(token, name))
+
+    def idle(self):
+        self.wait(self.odoo, lambda: self.query(IS_IDLE)[0][0], "nobody looks")
+
+    def settle(self, token):
+        """Let the runs end that were woken until now: one lingers for that long."""
+        self.put(token, priority=99)
+        self.wait(self.odoo, self.job_is(token, "done"), "it is done")
+        self.idle()
+
     @contextmanager
     def starts(self, token):
         """What a manager does in the block lets the job of that name start soon."""
         self.idle()
-        self.assertEqual(self.job(token)["state"], "pending", token)
         with self.subTest(token):
+            self.assertNotIn(self.job(token)["state"], ("started", "done"))
             with self.transaction() as env:
                 yield env(user=self.manager)
             [(changed,)] = self.query(f"SELECT {NOW}")
             self.wait(self.odoo, self.job_is(token, "done"), f"{token} is done")
             self.assertLess(self.job(token)["date_started"] - changed, SOON)
 
-    @contextmanager
-    def case(self, token, holder=None, sub="", **limits):
-        """What is done with the :class:`Case` lets its other job start soon.
-
-        :param holder: the options of the job that holds the channel of these limits
-        :param sub: both jobs are in this sub-channel of it
-        """
-        with self.transaction() as env:
-            root = env.ref("queue_job.channel_root")
-            values = {"name": token, "parent_id": root.id, **limits}
-            channel = env["queue.job.channel"].create(values)
-            channel_id, name = channel.id, channel.complete_name + sub
-        holder_id = holder and self.put(f"holder: {token}", name, **holder)
-        if holder in (LONG, QUICK):
-            begun = self.job_is(f"holder: {token}", "pending")
-            self.wait(self.odoo, lambda: not begun(), "the holder has started")
-        other_id = self.put(token, name)
-        with self.starts(token) as env:
-            jobs = env["queue.job"]
-            channel = env["queue.job.channel"].browse(channel_id)
-            yield Case(env, channel, jobs.browse(holder_id), jobs.browse(other_id))
-        if holder == LONG:
-            self.assertEqual(self.job(f"holder: {token}")["state"], "started")
+    def check(self, *cases):
+        """Check a (name, limits, holder, change) after the other."""
+        prepared = [self.prepare(*each) for *each, _change in cases]
+        self.settle(f"before {cases[0][0]}")
+        for ids, (token, _limits, _holder, change) in zip(prepared, cases, strict=True):
+            with self.starts(token) as env:
+                jobs, channels = env["queue.job"], env["queue.job.channel"]
+                channel, holder, other = ids
+                case = channels.browse(channel), jobs.browse(holder), jobs.browse(other)
+                change(Case(*case))
 
     def test_changes_of_the_job_that_holds_a_sequential_channel(self):
-        with self.case("cancelled", FAILED, **SEQUENTIAL) as case:
-            case.holder.button_cancelled()
-        with self.case("set to done", FAILED, **SEQUENTIAL) as case:
-            case.holder.button_done()
-        with self.case("deleted", FAILED, **SEQUENTIAL) as case:
-            case.holder.sudo().unlink()
-        with self.case("requeued", FAILED, **SEQUENTIAL) as case:
-            selection = {"active_model": "queue.job", "active_ids": case.holder.ids}
-            wizards = case.env["queue.requeue.job"].with_context(**selection)
-            wizards.create({}).requeue()
-        with self.case("state imported", FAILED, **SEQUENTIAL) as case:
-            row = [str(case.holder.id), "cancelled"]
-            self.assertTrue(case.holder.load([".id", "state"], [row])["ids"])
-        with self.case("with an eta, cancelled", LATER, **SEQUENTIAL) as case:
-            case.holder.button_cancelled()
-        with self.case("eta removed", LATER, **SEQUENTIAL) as case:
-            case.holder.eta = False
-        with self.case("eta behind another one's", LATER, **SEQUENTIAL) as case:
-            self.put("behind", case.other.channel, priority=20, eta=2 * LATER["eta"])
-            self.idle()
-            case.holder.eta += 2 * LATER["eta"]
+        self.check(
+            ("cancelled", SEQUENTIAL, FAILED, lambda c: c.holder.button_cancelled()),
+            ("set to done", SEQUENTIAL, FAILED, lambda c: c.holder.button_done()),
+            ("deleted", SEQUENTIAL, FAILED, lambda c: c.holder.sudo().unlink()),
+            ("requeued", SEQUENTIAL, FAILED, requeue),
+            (
+                "state imported",
+                SEQUENTIAL,
+                FAILED,
+                lambda c: load(c.holder, "state", "cancelled"),
+            ),
+            ("eta", SEQUENTIAL, LATER, lambda c: c.holder.button_cancelled()),
+            ("no eta", SEQUENTIAL, LATER, lambda c: c.holder.write({"eta": False})),
+        )
+        case = self.prepare("moved", SEQUENTIAL, LATER)
+        self.put("behind", "root.moved", priority=20, eta=2 * LATER["eta"])
+        self.settle("before it is moved behind that one")
+        with self.starts("moved") as env:
+            env["queue.job"].browse(case.holder).eta += 2 * LATER["eta"]
 
     def test_changes_of_the_other_job(self):
-        with self.case("overtakes", LATER, **SEQUENTIAL) as case:
-            case.other.priority = 1
-        with self.case("priority imported", LATER, **SEQUENTIAL) as case:
-            row = [str(case.other.id), "1"]
-            self.assertTrue(case.other.load([".id", "priority"], [row])["ids"])
-        with self.case("leaves a paused channel", paused=True) as case:
-            case.other.channel = "root.free"
-        with self.case("leaves a full channel", LONG, **FULL) as case:
-            case.other.channel = "root.free"
-        with self.case("called by RPC", paused=True) as case:
-            args = [case.other.ids, {"channel": "root.free"}]
-            call_kw(case.env["queue.job"], "write", args, {})
+        free = {"channel": "root.free"}
+        self.check(
+            ("overtakes", SEQUENTIAL, LATER, lambda c: c.other.write({"priority": 1})),
+            (
+                "priority imported",
+                SEQUENTIAL,
+                LATER,
+                lambda c: load(c.other, "priority", "1"),
+            ),
+            ("leaves a paused channel", PAUSED, None, lambda c: c.other.write(free)),
+            ("written by RPC", PAUSED, None, lambda c: write_by_rpc(c.other, free)),
+        )
+        token = "leaves a full channel"
+        self.check((token, FULL, LONG, lambda c: c.other.write(free)))
+        self.assertEqual(self.job(f"holder: {token}")["state"], "started")
 
     def test_changes_of_channels(self):
-        with self.case("resumed", paused=True) as case:
-            case.channel.action_resume()
-        with self.case("capacity", LONG, **FULL) as case:
-            case.channel.capacity = 2
-        with self.case("throttle", QUICK, throttle=3600) as case:
-            case.channel.throttle = 0
-        with self.case("no longer sequential", FAILED, **SEQUENTIAL) as case:
-            case.channel.sequential = False
-        with self.case("deleted", paused=True) as case:
-            case.channel.unlink()
-        with self.case("renamed", paused=True) as case:
-            case.channel.name = "another"
-        with self.case("parent's default", FAILED, ".sub", **SUB_SEQUENTIAL) as case:
-            case.channel.sequential_default = False
-        with self.case("created", FAILED, ".sub", **SUB_SEQUENTIAL) as case:
+        default = {"sequential_default": False}
+
+        def create_sub(case):
             case.channel.create({"name": "sub", "parent_id": case.channel.id})
+
+        self.check(
+            ("resumed", PAUSED, None, lambda c: c.channel.action_resume()),
+            ("throttle", THROTTLED, QUICK, lambda c: c.channel.write({"throttle": 0})),
+            (
+                "sequential",
+                SEQUENTIAL,
+                FAILED,
+                lambda c: c.channel.write({"sequential": False}),
+            ),
+            ("deleted", PAUSED, None, lambda c: c.channel.unlink()),
+            ("renamed", PAUSED, None, lambda c: c.channel.write({"name": "another"})),
+            ("default", SEQUENTIAL_BELOW, FAILED, lambda c: c.channel.write(default)),
+            ("created", SEQUENTIAL_BELOW, FAILED, create_sub),
+        )
+        self.check(("full", FULL, LONG, lambda c: c.channel.write({"capacity": 2})))
+        self.assertEqual(self.job("holder: full")["state"], "started")
 
     def test_last_parent_set_to_done(self):
         with self.transaction() as env:
@@ -169,13 +202,9 @@ class TestStartable(ServerCase):
             first, last = (each._generated_job.db_record() for each in parents)
             first.state, last.state = "done", "failed"
             parent = last.id
-            self.assertEqual(last.dependent_ids.state, "wait_dependencies")
-        self.idle()
-        with self.transaction() as env:
-            env(user=self.manager)["queue.job"].browse(parent).button_done()
-        [(changed,)] = self.query(f"SELECT {NOW}")
-        self.wait(self.odoo, self.job_is("child", "done"), "the child is done")
-        self.assertLess(self.job("child")["date_started"] - changed, SOON)
+        self.settle("before the parent is done")
+        with self.starts("child") as env:
+            env["queue.job"].browse(parent).button_done()
 
     def test_changes_of_runners(self):
         def switch_on(env):
@@ -189,7 +218,7 @@ class TestStartable(ServerCase):
             env(su=True).ref(RUNNER).active = True
 
         for change in (switch_on, add, activate):
-            self.idle()
+            self.settle(f"before {change.__name__}")
             with self.transaction() as env:
                 runners = env(user=self.manager)["queue.job.runner"].search([])
                 runners.action_switch_off()
