@@ -63,3 +63,4 @@ from . import test_wait_reference
 from . import test_wake_up
 from . import test_why
 from . import test_startable
+from . import test_wake_up_races

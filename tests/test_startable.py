@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from odoo.service.model import call_kw
+from odoo.service.model import call_kw, retrying
 
 from odoo.addons.queue_job.delay import chain
 
@@ -220,8 +220,9 @@ class TestStartable(ServerCase):
         for change in (switch_on, add, activate):
             self.settle(f"before {change.__name__}")
             with self.transaction() as env:
-                runners = env(user=self.manager)["queue.job.runner"].search([])
-                runners.action_switch_off()
+                env = env(user=self.manager)
+                runners = env["queue.job.runner"].search([])
+                retrying(runners.action_switch_off, env)
             self.put(change.__name__)
             with self.starts(change.__name__) as env:
                 change(env)
