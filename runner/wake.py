@@ -97,12 +97,16 @@ IS_EARLIER = f"""
 
 # Of the runners without a job: one that lingers is told; else one that is absent is
 # triggered, unless somebody has its row (Run Manually, a run that begins or ends). If
-# there is none, and none that will look by itself either, any will do.
+# there is none, and none that will look by itself either, any will do. Without the
+# claims' lock one that is present may be in the middle of its last look: it is not
+# relied upon.
 WAKE = f"""
     WITH busy AS MATERIALIZED (
         SELECT runner_id FROM queue_job WHERE state IN ('started', 'enqueued')
     ), idle AS MATERIALIZED (
-        SELECT id, NOT pg_try_advisory_xact_lock_shared({PRESENCE}, id) AS lingers
+        SELECT id,
+               %(locked)s AND NOT pg_try_advisory_xact_lock_shared({PRESENCE}, id)
+               AS lingers
           FROM ir_cron
          WHERE {IS_RUNNER}
            AND id IS DISTINCT FROM %(runner)s
@@ -126,6 +130,7 @@ WAKE = f"""
                    (SELECT id FROM free),
                    CASE WHEN EXISTS (SELECT FROM idle WHERE lingers) THEN NULL
                         WHEN %(otherwise)s IS NOT NULL THEN %(otherwise)s
+                        WHEN NOT %(locked)s THEN (SELECT min(id) FROM idle)
                         WHEN (SELECT count(*) FROM absent) = (SELECT count(*) FROM idle)
                         THEN (SELECT min(id) FROM absent) END
                ) AS id
@@ -202,6 +207,7 @@ def wake(dbname, moment=datetime.min, runner=None):
     :param runner: the id of one that leaves: it is triggered if there is no other
     """
     for begin in (BEGIN_LOCKED, BEGIN):
+        locked = begin == BEGIN_LOCKED
         try:
             with db_connect(dbname).cursor() as cr:
                 if moment > datetime.min:
@@ -210,19 +216,20 @@ def wake(dbname, moment=datetime.min, runner=None):
                     if cr.fetchone()[0]:
                         return
                     begin = ""
-                ask(cr, runner, runner, begin)
+                ask(cr, runner, runner, begin, locked)
             return
         except (LockNotAvailable, DeadlockDetected):
             _logger.debug("Waking a runner of %s without the claims' lock", dbname)
 
 
-def ask(cr, runner=None, otherwise=None, begin=""):
-    """Ask ``WAKE``, in a transaction that has the claims' lock.
+def ask(cr, runner=None, otherwise=None, begin="", locked=True):
+    """Ask ``WAKE``.
 
     :param runner: the id of one that does not count
     :param otherwise: the id of the one that is triggered if no other looks
+    :param locked: whether the transaction has the claims' lock
     """
-    values = {"runner": runner, "otherwise": otherwise}
+    values = {"runner": runner, "otherwise": otherwise, "locked": locked}
     cr.execute(begin + WAKE, values, log_exceptions=False)
     if cr.fetchone()[0]:
         cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)

@@ -60,3 +60,5 @@ from . import test_triggers
 from . import test_uninstall
 from . import test_wait_reference
 from . import test_why
+from . import test_startable
+from . import test_wake_up_races
