@@ -14,15 +14,13 @@ class TestPostgres(ServerCase):
     def make_database(self):
         """Make it in a PostgreSQL server of the test's own."""
         # of ./dev, and so not there where this addon is but one of many
-        from harness.chaos.cluster import own_cluster
-        from harness.environment import environment
+        from harness.chaos.trial import crashable
 
-        env = self.enterContext(environment())
-        made = self.enterContext(own_cluster(env, "crash"))
-        self.postgres, databases, self.database = made
+        env, self.database = self.enterContext(crashable())
+        self.postgres = env.cluster
         self.place = {
-            "db_host": databases.variables["PGHOST"],
-            "db_port": int(databases.variables["PGPORT"]),
+            "db_host": env.variables["PGHOST"],
+            "db_port": int(env.variables["PGPORT"]),
         }
         self.enterContext(patch.dict(config.options, self.place))
         self.addCleanup(self.drop_database)

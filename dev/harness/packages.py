@@ -58,17 +58,18 @@ def _install_pip(executable, log, error):
 
 def queue_job(executable):
     """An addons path that holds queue_job, the newest of its 19.0 series."""
-    folder = cache.folder() / "queue_job" / "19.0"
+    return addons(executable, "queue_job/19.0", "odoo-addon-queue-job==19.0.*")
+
+
+def addons(executable, name, *requirements):
+    """An addons path in the cache, a folder of that name, with the wheels' addons."""
+    folder = cache.folder() / name
 
     def build():
-        log = cache.new_log("queue_job")
-        with step("Installing queue_job 19.0"):
-            run(
-                [executable, *PIP, "--no-deps", "--target", folder]
-                + ["odoo-addon-queue-job==19.0.*"],
-                log,
-                "queue_job could not be installed.",
-            )
+        log, error = cache.new_log("addons"), "Addons could not be installed."
+        options = ["--no-deps", "--target", folder]
+        with step(f"Installing {' '.join(requirements)}"):
+            run([executable, *PIP, *options, *requirements], log, error)
 
     return cache.built(folder, build) / "odoo" / "addons"
 

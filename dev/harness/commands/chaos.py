@@ -1,40 +1,27 @@
 """`./dev/chaos`: kill what runs the jobs, again and again, and account for every job.
 
-Several prefork servers share one database and a queue that is filled partly before
-they start, partly while they run. Meanwhile cron workers are killed at random, a server
+Several prefork servers share one database and a queue that is filled while they start
+and while they run. Meanwhile cron workers are killed at random, a server
 is killed twice and PostgreSQL crashes once: one of our own that only this command uses;
 a server that PGHOST names is left alone. Exit status 1 tells of violations.
 """
 
-import os
-import random
-import time
-
-from rich.console import Console
-
-from harness.chaos import journal
-from harness.chaos.blows import schedule
-from harness.chaos.cluster import own_or_given
-from harness.chaos.fleet import WORKERS, Fleet
-from harness.chaos.plan import MINIMUM, halves, make_plan
-from harness.chaos.report import examine, print_report
-from harness.chaos.storm import Storm
-from harness.demo.processes import enqueueing
-from harness.environment import environment
+from harness.chaos import plans
+from harness.chaos.blows import BUSY_END, Blows, schedule
+from harness.chaos.fleet import Fleet
+from harness.chaos.trial import trial
+from harness.chaos.verdict import JOURNAL, judge
 from harness.options import Options
-from harness.report import Failure, step
+
+MINIMUM = 40  # jobs; below, some kind would have none
+WORKERS = 3  # cron workers of each server
 
 
 def main(argv):
     """Return 0 if there was no violation, 1 otherwise."""
     options = _parse(argv)
-    console = Console()
-    with environment() as env, own_or_given(env, "chaos") as place:
-        cluster, databases, database = place
-        if not cluster:
-            console.print("PGHOST names a server: it is not crashed.")
-        os.environ.update({**env.variables, **databases.variables})
-        return _run(console, env.checkout, cluster, databases, database, options)
+    with trial(options.seed) as it:
+        return _run(it, options)
 
 
 def _parse(argv):
@@ -50,30 +37,14 @@ def _parse(argv):
     return options
 
 
-def _run(console, checkout, cluster, databases, database, options):
-    start = time.monotonic()
-    rng = random.Random(options.seed)
-    plan = make_plan(options.jobs, rng)
-    workers = WORKERS * options.servers
-    planned = schedule(rng, options.jobs, options.kills, workers, bool(cluster))
-    before, meanwhile = halves(plan)
-    console.print(f"Seed {options.seed}, {options.jobs} jobs: {plan}", soft_wrap=True)
-    with databases.connect(database=database) as connection:
-        journal.create(connection)
-    with (
-        step(f"Enqueueing {len(before.jobs)} jobs"),
-        enqueueing(database, workers, before) as shell,
-    ):
-        if shell.process.wait():
-            raise Failure(f"Enqueueing has failed. Log: {shell.log}")
-    with Fleet(checkout, database, options.servers, rng) as fleet:
-        for log in fleet.logs:
-            console.print(f"Odoo's log: {log}", soft_wrap=True, highlight=False)
-        storm = Storm(databases, database, fleet, cluster, planned)
-        with enqueueing(database, 1, meanwhile) as shell:
-            storm.rage(console, options.jobs, shell)
-    with databases.connect(database=database) as connection:
-        outcome = examine(connection, plan, storm.dealt)
-    console.rule("Chaos")
-    print_report(console, outcome, options.seed, time.monotonic() - start)
-    return 1 if outcome.violations else 0
+def _run(it, options):
+    plan = plans.chaos(options.jobs, it.rng)
+    counts = {"kill": options.kills, "server": 2, "crash": bool(it.env.cluster)}
+    busy_end = WORKERS * options.servers * BUSY_END / plans.mean_length(options.jobs)
+    last = max(options.jobs // 3, int(options.jobs - busy_end))
+    it.execute(JOURNAL)
+    with Fleet(it.env, it.database, options.servers, WORKERS) as fleet:
+        blows = Blows(schedule(it.rng, counts, last), fleet, it.env.cluster)
+        it.run(plan, fleet, blows, nudge=True)
+    with it.connect() as connection:
+        return it.conclude(*judge(connection, plan, blows.dealt))

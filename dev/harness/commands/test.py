@@ -1,11 +1,13 @@
-"""test [PYTEST ARGUMENTS]: the quality gates and the whole suite, or the tests that the
-arguments name, on a fresh database."""
+"""test [--peers] [PYTEST ARGUMENTS]: the quality gates, the whole suite and those of
+peers, or the tests that the arguments name, or those of peers alone, on a fresh
+database."""
 
 import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from harness import peers
 from harness.chromium import chromium
 from harness.environment import ADDON, CHECKOUT, environment
 from harness.postgres import foreign
@@ -16,6 +18,7 @@ from harness.templates import complaints, installation_log
 from . import lint
 
 HARNESS = Path(__file__).parents[1]
+PYTEST = [sys.executable, "-m", "pytest", f"-c={HARNESS / 'pytest.ini'}"]
 # Every notification wakes all Odoos of a PostgreSQL server: tests that run at the same
 # time would help each other, unless each process has a server of its own.
 SERVERS = (None, "second")
@@ -24,23 +27,32 @@ DIFFERENT = ("ODOO_RC", "PGHOST", "PGDATABASE", "QUEUE_JOB_CRON_JOBRUNNER_TEMPLA
 
 def main(argv):
     """Return 0 if all is well, else the status of what has failed."""
+    if argv[:1] == ["--peers"]:
+        return _test_peers(argv[1:])
     named = _named(argv)
     if not named and lint.main([]):
         return 1
+    status = _test(named or [*argv, str(ADDON / "tests")], in_two=not named)
+    return status or (0 if argv else _test_peers([]))
+
+
+def _test(arguments, in_two):
+    """Run our own tests; in_two: in two processes."""
     browser = chromium()
-    servers = SERVERS[:1] if named or foreign() else SERVERS
+    servers = SERVERS if in_two and not foreign() else SERVERS[:1]
     with ExitStack() as stack:
         env, *others = (_environment(stack, server) for server in servers)
-        variables = dict(env.variables)
-        variables["PATH"] = os.pathsep.join([*browser, variables["PATH"]])
-        # pytest-odoo starts an HTTP server, and queue_job its regular runner in that
-        variables["ODOO_QUEUE_JOB_CHANNELS"] = "root:0"
-        variables["PYTHONPATH"] = f"{HARNESS.parent}{os.pathsep}{env.odoo.root}"
-        options = [f"-c={HARNESS / 'pytest.ini'}", f"--rootdir={env.addon}"]
+        env.variables["PATH"] = os.pathsep.join([*browser, env.variables["PATH"]])
+        options = [f"--rootdir={env.addon}"]
         if others:
             options += ["--dist=worksteal", *map(_process, [env, *others])]
-        command = [sys.executable, "-m", "pytest", *options]
-        return attend(command + (named or [*argv, str(env.addon / "tests")]), variables)
+        return attend([*PYTEST, *options, *arguments], env.variables)
+
+
+def _test_peers(arguments):
+    with ExitStack() as stack:
+        env = _environment(stack, None)
+        return peers.test(env, [*PYTEST, *arguments])
 
 
 def _environment(stack, server):
@@ -48,6 +60,9 @@ def _environment(stack, server):
     env = stack.enter_context(environment(server))
     env.variables["PGDATABASE"] = stack.enter_context(env.database("test"))
     _check_installation(env.template)
+    # pytest-odoo starts an HTTP server, and queue_job its regular runner in that
+    env.variables["ODOO_QUEUE_JOB_CHANNELS"] = "root:0"
+    env.variables["PYTHONPATH"] = f"{HARNESS.parent}{os.pathsep}{env.odoo.root}"
     return env
 
 

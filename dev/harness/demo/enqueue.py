@@ -17,7 +17,6 @@ def main(env, runners, plan):
     for batch in plan["batches"]:
         time.sleep(batch["pause"])
         wait_until_done(env, batch["after"])
-        wait_until_quiet(env, batch["quiet"])
         for name, limits in batch["limits"].items():
             channel(env, name).write(limits)
         for stages in batch["graphs"]:
@@ -31,15 +30,6 @@ def wait_until_done(env, count):
     """Return when at least that many jobs are done."""
     while count_done(env) < count:
         time.sleep(0.1)
-
-
-def wait_until_quiet(env, seconds):
-    """Return when the number of jobs that are done has stayed the same for so long."""
-    before, since = count_done(env), time.monotonic()
-    while time.monotonic() < since + seconds:
-        time.sleep(0.1)
-        if (now := count_done(env)) != before:
-            before, since = now, time.monotonic()
 
 
 def count_done(env):

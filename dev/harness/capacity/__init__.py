@@ -1,1 +1,0 @@
-"""Limits of channels, never exceeded and made use of, under kills and edits."""

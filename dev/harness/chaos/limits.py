@@ -1,0 +1,85 @@
+"""Were the limits of channels kept, and made use of?"""
+
+from statistics import median
+
+from rich.table import Table
+
+from .plans import STEADY, STEADY_LIMITS
+from .verdict import rows
+
+TITLES = ["Starts", "Filling", "Capacity", "Measured", "Used", "Free for", "Worst"]
+LEGEND = """\
+Of the steady jobs. Filling: starts that took the last place. Measured is the time while
+nothing but the channel's own limit stood in the way: how much of the capacity was used,
+and how long a place was free between two jobs (median and worst)."""
+
+# Channel, start and end in seconds of the epoch.
+STARTS = """
+    SELECT job_channel,
+           EXTRACT(epoch FROM started)::float,
+           EXTRACT(epoch FROM ended)::float
+      FROM channel_watch
+      JOIN queue_job ON queue_job.id = job_id
+     WHERE channel_watch.channel = 'root' AND starts_with(name, %s)
+"""
+
+
+def exceeded(connection, watch):
+    """Return a sentence for each start above a limit; watch: tests/channel_watch.py."""
+    return [
+        f"{channel}: {running} jobs with a capacity of {capacity}, {how} (job {job})"
+        for how, query in [
+            ("as it saw itself", watch.ABOVE_LIMIT),
+            ("by the clock", watch.OVERLAPPING),
+        ]
+        for job, channel, capacity, running in rows(connection, query)
+    ]
+
+
+def unused(console, connection, watch, least):
+    """Print how the limits were made use of, and return a sentence for each channel
+    that was never full, or has used less than so many per cent of its capacity."""
+    filled = {name: counts for name, *counts in rows(connection, watch.FILLED, STEADY)}
+    starts = rows(connection, STARTS, STEADY)
+    table = Table("Channel", *TITLES, box=None, padding=(0, 2, 0, 0))
+    sentences = []
+    for name, limits in STEADY_LIMITS.items():
+        capacity = limits["capacity"]
+        seconds, share, free = _measure(name, capacity, starts)
+        times = [f"{1000 * time:.0f} ms" for time in (median(free), max(free))]
+        counts = [*filled[name], capacity]
+        table.add_row(
+            name, *map(str, counts), f"{seconds:.1f} s", f"{share:.1%}", *times
+        )
+        if not filled[name][1]:
+            sentences.append(f"{name} was never full")
+        if share * 100 < least:
+            used = f"{share:.1%} of its capacity used"
+            sentences.append(f"{name}: {used}, at least {least}%")
+    console.print(table)
+    console.print(LEGEND, soft_wrap=True, highlight=False)
+    return sentences
+
+
+def _measure(name, capacity, starts):
+    """Return for how many seconds jobs of the channel itself have waited for nothing
+    but its limit, the share of the capacity used, and how long places were free.
+
+    The jobs of the channels above come first: from the last one's end to the start of
+    the channel's own last one.
+    """
+    own = [start for channel, start, _end in starts if channel == name]
+    above = [end for channel, _start, end in starts if name.startswith(f"{channel}.")]
+    begin, finish = max(above, default=min(own)), max(own)
+    within = [
+        (max(start, begin), min(end, finish))
+        for channel, start, end in starts
+        if f"{channel}.".startswith(f"{name}.") and start < finish and end > begin
+    ]
+    used = sum(end - start for start, end in within)
+    # each place is taken by the next start after a job's end
+    taken = sorted(start for start, _end in within if start > begin)
+    vacant = sorted(end for _start, end in within if end < finish)
+    vacant = [begin] * (capacity - len(within) + len(taken)) + vacant
+    free = [start - end for start, end in zip(taken, vacant, strict=False)]
+    return finish - begin, used / (finish - begin) / capacity, free

@@ -1,0 +1,112 @@
+"""The jobs of a plan are enqueued and done, while blows fall."""
+
+import os
+import random
+import time
+from contextlib import contextmanager, suppress
+
+import psycopg2
+from rich.console import Console
+
+from harness.cache import alone
+from harness.demo import results
+from harness.demo.display import display, ended
+from harness.demo.processes import enqueueing
+from harness.demo.summary import print_mistakes
+from harness.environment import environment
+from harness.report import Failure
+
+PATIENCE = 400  # seconds without a job that ends; the runners' interval is 300
+TICK = 0.3  # seconds
+
+
+@contextmanager
+def crashable():
+    """An Environment with a PostgreSQL server that no other command uses, unless PGHOST
+    names one, and a database in it."""
+    with (
+        alone("chaos", "another one who may crash PostgreSQL"),
+        environment("chaos") as env,
+        env.database("chaos") as database,
+    ):
+        if env.cluster:
+            # Without a checkpoint since the database was copied, PostgreSQL's sequences
+            # in it go back after a crash.
+            env.cluster.restart()
+        yield env, database
+
+
+@contextmanager
+def trial(seed):
+    with crashable() as (env, database):
+        os.environ.update(env.variables)
+        yield Trial(env, database, seed)
+
+
+class Trial:
+    """A database of the Environment, and the generator of all random numbers."""
+
+    def __init__(self, env, database, seed):
+        self.env = env
+        self.database = database
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.console = Console(soft_wrap=True, highlight=False)
+        self.start = time.monotonic()
+
+    def connect(self):
+        return self.env.databases.connect(database=self.database)
+
+    def execute(self, statements):
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statements)
+
+    def run(self, plan, fleet, blows, nudge=False):
+        """Have as many runners as there are cron workers, and enqueue the plan; return
+        when all jobs have ended, or none has for long.
+
+        Odoo looks for future triggers, those of retries, once a minute. On a busy
+        cluster notifications make it look much more often; with `nudge` there is one
+        each tick.
+
+        :raises Failure: enqueueing has failed.
+        """
+        total, counts = len(plan.jobs), {}
+        best, since = -1, time.monotonic()
+        self.console.print(f"Seed {self.seed}, {total} jobs: {plan}")
+        for log in fleet.logs:
+            self.console.print(f"Odoo's log: {log}")
+        with (
+            enqueueing(self.database, fleet.runners, plan) as shell,
+            display(self.console, total) as show,
+        ):
+            while best < total and time.monotonic() - since < PATIENCE:
+                for pids in fleet.look():
+                    blows.note("gone", pids)
+                # PostgreSQL may be away, or have no connection left
+                with suppress(Failure, psycopg2.Error):
+                    if nudge:
+                        self._notify()
+                    with self.connect() as connection:
+                        counts = results.count_states(connection, total)
+                show(counts)
+                if ended(counts) > best:
+                    best, since = ended(counts), time.monotonic()
+                if shell.process.poll():
+                    raise Failure(f"Enqueueing has failed. Log: {shell.log}")
+                blows.strike(best, enqueued=shell.process.returncode == 0)
+                time.sleep(TICK)
+
+    def _notify(self):
+        with self.env.databases.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('cron_trigger', %s)", [self.database])
+
+    def conclude(self, figures, violations):
+        """Print figures, a (title, text) for each, and violations, a sentence for each;
+        return the exit status."""
+        duration = f"{time.monotonic() - self.start:.0f} s"
+        ends = ("Duration", duration), ("Violations", len(violations))
+        for title, text in [("Seed", self.seed), *figures, *ends]:
+            self.console.print(f"[bold]{title}:[/] {text}")
+        print_mistakes(self.console, violations)
+        return 1 if violations else 0

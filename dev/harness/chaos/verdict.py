@@ -1,0 +1,124 @@
+"""What the jobs went through, as the database notes it, and what was not meant."""
+
+from collections import Counter
+from datetime import datetime
+from statistics import median
+from typing import NamedTuple
+
+from harness.demo import results
+
+from .blows import TITLES
+
+# A change of state that is rolled back leaves no row. A retry has an eta; a job that
+# was found dead and is given another try has not.
+JOURNAL = """
+    CREATE TABLE chaos_journal (
+        id bigserial PRIMARY KEY,
+        at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        token varchar NOT NULL,
+        state varchar NOT NULL,
+        pid integer,
+        rescued boolean NOT NULL
+    );
+    CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO chaos_journal (token, state, pid, rescued)
+             VALUES (NEW.name, NEW.state, NEW.worker_pid,
+                     OLD.state = 'started' AND NEW.state = 'pending'
+                         AND NEW.eta IS NOT DISTINCT FROM OLD.eta);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER chaos_note
+        AFTER UPDATE OF state ON queue_job
+        FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
+        EXECUTE FUNCTION chaos_note();
+"""
+# Each start of a job: by which process, what came of it, and the job's next start.
+CLAIMS = """
+    SELECT token, pid, start, ended, rescued, next_start
+      FROM (
+        SELECT token, pid, at AS start, state, lead(state) OVER job AS ended,
+               COALESCE(lead(rescued) OVER job, FALSE) AS rescued,
+               min(at) FILTER (WHERE state = 'started') OVER (
+                   job ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+               ) AS next_start
+          FROM chaos_journal
+        WINDOW job AS (PARTITION BY token ORDER BY id)
+      ) AS change
+     WHERE state = 'started'
+     ORDER BY start
+"""
+CRONS = """
+    SELECT cron_name, active, failure_count FROM ir_cron
+     WHERE queue_job_runner AND (NOT active OR failure_count > 0)
+"""
+
+
+class Claim(NamedTuple):
+    """`end` is None if the job has stayed started."""
+
+    token: str
+    pid: int
+    start: datetime
+    end: str | None
+    rescued: bool
+    next_start: datetime | None
+
+
+def rows(connection, query, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters or None)
+        return cursor.fetchall()
+
+
+def judge(connection, plan, blows):
+    """Return figures, a (title, text) for each, and violations, a sentence for each.
+
+    blows: those that were dealt, in that order.
+    """
+    jobs, effects = results.read(connection)
+    claims = [Claim(*row) for row in rows(connection, CLAIMS)]
+    starts = Counter(claim.token for claim in claims)
+    for job in plan.jobs:
+        job.tries = max(job.tries, starts[job.token])
+    hits, unexplained = _attribute(claims, blows)
+    strangers = {job.token for job in jobs} - {job.token for job in plan.jobs}
+    return _figures(jobs, claims, hits), [
+        *results.mistakes(plan.jobs, jobs, effects),
+        *(f"{token}: nobody has enqueued it" for token in strangers),
+        *(f"{claim.token}: taken for dead, but not hit" for claim in unexplained),
+        *(
+            f"{name}: active {active}, failures {failures}"
+            for name, active, failures in rows(connection, CRONS)
+        ),
+    ]
+
+
+def _attribute(claims, blows):
+    """Return a (blow, claims that it has interrupted) per blow, and the claims whose
+    job was rescued, though no blow has hit them."""
+    hits, rescued = [], [claim for claim in claims if claim.rescued]
+    for blow in blows:
+        hits.append((blow, [claim for claim in rescued if blow.hit(claim)]))
+        rescued = [claim for claim in rescued if not blow.hit(claim)]
+    return hits, rescued
+
+
+def _figures(jobs, claims, hits):
+    retries = sum(claim.end == "pending" and not claim.rescued for claim in claims)
+    states = Counter(job.state for job in jobs)
+    yield "Jobs", ", ".join(f"{count} {state}" for state, count in states.items())
+    yield "Tries", f"{len(claims)} ({retries} retries that jobs asked for)"
+    for kind, title in TITLES.items():
+        found = [claims for blow, claims in hits if blow.kind == kind]
+        if found:
+            yield title, f"{len(found)} (jobs interrupted: {sum(map(len, found))})"
+    delays = [
+        (claim.next_start - blow.at).total_seconds()
+        for blow, claims in hits
+        for claim in claims
+        if claim.next_start
+    ]
+    if delays:
+        spread = f"median {median(delays):.1f} s, worst {max(delays):.1f} s"
+        yield "From blow to next start", spread
