@@ -15,6 +15,19 @@ from ..runner.look import CREATE_FUNCTIONS, DROP_FUNCTIONS, INDEXES, NOW
 from ..runner.run import Run
 from ..runner.server_channels import InvalidChannels
 
+# Those of the jobs that somebody works on. It locks the others' rows: no run takes them
+# before the end of this transaction.
+HELD = """
+    SELECT queue_job_id
+      FROM queue_job_lock
+     WHERE queue_job_id = ANY(%(ids)s)
+       AND queue_job_id NOT IN (
+               SELECT queue_job_id
+                 FROM queue_job_lock
+                WHERE queue_job_id = ANY(%(ids)s)
+                  FOR NO KEY UPDATE SKIP LOCKED
+           )
+"""
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta"}
 
@@ -78,11 +91,9 @@ class QueueJob(models.Model):
             vals = {"date_failed": failed and fields.Datetime.now(), **vals}
         result = super().write(vals)
         if vals.get("state") == STARTED:  # by the regular runner
-            for job in self.filtered("date_started"):
-                waited = job.date_started - max(
-                    filter(None, (job.date_created, job.eta))
-                )
-                job.wait_time = waited.total_seconds()
+            for job in self.filtered("date_created").filtered("date_started"):
+                since = max(job.date_created, job.eta or job.date_created)
+                job.wait_time = (job.date_started - since).total_seconds()
         if matters:
             wake.tell(self.env.cr)
             self._ensure_cron_trigger()
@@ -127,16 +138,17 @@ class QueueJob(models.Model):
 
         :raises UserError: one of these is running.
         """
-        if wake.is_quiet(self.env.cr):
+        started = self.sudo().filtered(lambda job: job.state == STARTED)
+        if not started or wake.is_quiet(self.env.cr):
             return
-        running = self.sudo().filtered(lambda job: job.state == STARTED)[:1]
-        if running:
+        self.env.cr.execute(HELD, {"ids": started.ids})
+        for job in started.browse(row[0] for row in self.env.cr.fetchall()):
             raise UserError(
                 self.env._(
                     "Job %(id)s (%(name)s) is running. It can be changed when it has "
                     "ended.",
-                    id=running.id,
-                    name=running.name,
+                    id=job.id,
+                    name=job.name,
                 )
             )
 

@@ -14,7 +14,6 @@ import psycopg2
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import db_connect
-from odoo.tools import mute_logger
 
 from ..runner import claim, wake
 from ..runner.budget import Budget
@@ -169,7 +168,8 @@ class TestWakeUpRaces(RunCase):
         self.assertWoken(self.runner)
 
     def test_others_in_the_way_of_every_claim(self):
-        begin = claim.BEGIN_CLAIM.replace("lock_timeout = '5s'", "lock_timeout = '50ms'")
+        short = "lock_timeout = '50ms'"
+        begin = claim.BEGIN_CLAIM.replace("lock_timeout = '5s'", short)
         self.assertNotEqual(begin, claim.BEGIN_CLAIM)
         with patch.object(claim, "BEGIN_CLAIM", begin):
             future = self.busy(1)
@@ -357,13 +357,16 @@ class TestWakeUpOfServers(ServerCase):
     def idle(self, server):
         self.wait(server, lambda: not self.query(PRESENT), "nobody looks")
 
+    def wait_until_ready(self, server):
+        ready = "Registry loaded"
+        self.wait(server, lambda: ready in server.log_text(), "it is ready")
+
     def test_start_of_a_server(self):
         for number, options in enumerate((PREFORK, ("--workers=0",))):
             with self.subTest(options):
                 token = self.enqueue([f"job {number}"])[0]
                 server = self.start_server(*options, "--max-cron-threads=1")
-                ready = "Registry loaded"
-                self.wait(server, lambda: ready in server.log_text(), "it is ready")
+                self.wait_until_ready(server)
                 self.assertStartsSoon(server, token, self.now())
                 server.kill()
                 server.log.unlink()
