@@ -23,13 +23,13 @@ RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
 class RunCase(ServerCase):
     """Real runs, with commits, in the process of the test instead of a server's."""
 
+    linger = 0  # seconds: a run that finds nothing comes to an end
+
     def setUp(self):
         super().setUp()
         # a registry that is loaded again would look for tests otherwise
         self.enterContext(patch.dict(config.options, test_enable=False))
-        # what runs and finds nothing comes to an end
-        self.linger = run.LINGER
-        self.enterContext(patch.object(run, "LINGER", 0))
+        self.enterContext(patch.object(run, "LINGER", self.linger))
         self.threads = self.enterContext(ThreadPoolExecutor())
 
     def enqueue(self, method, *args, **options):
@@ -49,10 +49,6 @@ class RunCase(ServerCase):
                 context["cron_id"] = env.ref(RUNNER).id
                 context["cron_end_time"] = time.monotonic() + seconds
             env["queue.job"].with_context(**context)._job_runner()
-
-    def lingering(self):
-        """For as long as the block lasts, runs wait for more, as they do."""
-        return patch.object(run, "LINGER", self.linger)
 
     def start(self, function, *args):
         """Call the function in a thread; return its future."""

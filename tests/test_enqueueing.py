@@ -1,9 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 
+from ..runner import run
 from ..runner.wake import MOMENT, _timers
 from .common import RunnerCase
 from .run_case import RunCase
@@ -298,7 +300,7 @@ class TestRunsAmongThemselves(RunCase):
     def test_run_waits_a_moment_for_what_may_start_then(self):
         self.limit(throttle=1)
         self.enqueue_jobs(3)
-        with self.lingering():
+        with patch.object(run, "LINGER", 1):
             self.run_in_thread(60)
         self.assertEqual(self.states(), {"done": 3})
         starts = "SELECT date_started FROM queue_job ORDER BY date_started"
@@ -329,12 +331,12 @@ class TestRunsAmongThemselves(RunCase):
         return self.query(f"{locks} AND mode = 'ExclusiveLock'", self.runner)
 
     def test_run_starts_what_is_enqueued_while_it_lingers(self):
-        with self.lingering():
-            run = self.start(self.run_jobs, 60)
+        with patch.object(run, "LINGER", 1):
+            future = self.start(self.run_jobs, 60)
             for number in range(5):
                 self.wait_until(self.lingers, "the run lingers")
                 job = self.enqueue("record", str(number))
                 self.wait_until(lambda job=job: self.state(job) == "done", "it is done")
-            run.result(60)
+            future.result(60)
         runners = self.query("SELECT DISTINCT runner_id FROM queue_job")
         self.assertEqual(runners, [(self.runner,)])
