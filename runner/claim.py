@@ -22,6 +22,7 @@ from .look import (
     CHANNEL,
     IS_LATER,
     IS_READY,
+    MANY,
     NOW,
     PLACE,
     heads,
@@ -188,6 +189,8 @@ class Choice:
         while found := self._next():
             head, channel = found
             if start := take(head.id):
+                if len(self._jobs) > MANY:
+                    self.look.begin = head
                 self.job = Job(head.id, channel, start)
                 self.decision.start(head.id, channel)
                 return

@@ -12,11 +12,12 @@ loose scan, 6 ms for 2,000 channels.
 
 An old snapshot, such as that of a job that runs for an hour, keeps the index entries of
 all jobs that were started and done since, and each look would walk over them. A look
-that has read more than ``MUCH`` entries is remembered for ``MEMORY`` seconds by the run
-that took it: the next ones enter the indexes where it found the first row that lives.
-Until then this run may overlook a job that has come to stand before that row, or whose
-eta comes before the first one; running jobs are all seen, for only claims start jobs,
-at the time of PostgreSQL, one claim after the other.
+that has read more than ``MUCH`` entries, or has asked more than ``MANY`` channels, is
+remembered for ``MEMORY`` seconds by the run that took it: the next ones enter the
+indexes where it found the first row that lives, or the first channel that is open.
+Until then this run may overlook a job that has come to stand before that row, whose
+channel has been opened, or whose eta comes before the first one; running jobs are all
+seen, for only claims start jobs, at the time of PostgreSQL, one claim after the other.
 
 The functions are PL/pgSQL, since PostgreSQL plans their queries once per session:
 planning takes longer than looking. A plan outlives the statistics it was made from, and
@@ -32,6 +33,7 @@ from .decision import Decision, Head, short_names
 
 ROWS = 30  # one statement fetches as many as fast as one
 MUCH = 2_000
+MANY = 200
 MEMORY = 1
 
 NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
@@ -222,6 +224,7 @@ class Look:
     are_waiting: bool = False  # some jobs, for others
     read: int = 0  # entries of indexes
     is_partial: bool = False  # taken from where an earlier one began
+    begin: Head | None = None  # where the next one may begin
     taken: float = field(default_factory=time.monotonic)
 
     @property
@@ -235,7 +238,8 @@ class Look:
         return {job.runner for job in self.running.values()}
 
     def is_worth_remembering(self):
-        return self.read > MUCH and time.monotonic() - self.taken < MEMORY
+        is_dear = self.read > MUCH or self.begin
+        return bool(is_dear) and time.monotonic() - self.taken < MEMORY
 
     def decision(self, channels):
         """Return the :class:`Decision`, before anything holds a sequential channel."""
@@ -272,7 +276,7 @@ def read_look(rows, now, known=None):
         else:
             found.read = priority
     if known:
-        found.read, found.taken = known.read, known.taken
+        found.read, found.taken, found.begin = known.read, known.taken, known.begin
     return found
 
 
@@ -281,7 +285,8 @@ def seen_by(known):
     if not known:
         names = ("priority", "created", "id", "since", "running", "eta")
         return dict.fromkeys(names)
-    priority, created, job_id = known.jobs[0][0] if known.jobs else (None, None, None)
+    first = known.jobs[0][0] if known.jobs else (None, None, None)
+    priority, created, job_id = known.begin or first
     return {
         "priority": priority,
         "created": created,
