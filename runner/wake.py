@@ -256,7 +256,9 @@ HORIZON = (
 START = (
     2  # seconds after a registry was loaded, or a process forked: Odoo's workers sleep
 )
-NET_AFTER = 50  # seconds after a run that left: for what was made pending by SQL
+# Seconds after a run that left: for what was made pending by SQL, or was told to a run
+# that lingers in a frozen process.
+NET_AFTER = 20
 AGAIN = 1  # seconds, then twice as many, until HORIZON
 
 IS_ANY_READY = f"""
