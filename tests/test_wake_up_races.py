@@ -15,12 +15,12 @@ import psycopg2
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import db_connect
 
-from ..runner import claim, wake
+from ..runner import claim, run, wake
 from ..runner.budget import Budget
 from ..runner.claim import LOCK_CLAIMS, Claims
 from ..runner.look import NOW
 from .run_case import RUNNER, RunCase
-from .server import OdooServer
+from .server import OdooServer, wait_until
 from .server_case import PATIENCE, PREFORK, ServerCase
 
 SLICE = 60  # seconds of a run, unless it is to end for that
@@ -149,16 +149,27 @@ class TestWakeUpRaces(RunCase):
         go.set()
 
     def test_commit_during_the_look_of_a_run_that_lingers_then(self):
-        for go_on in (self.go_on_first, self.go_on_late):
-            self.enqueue_in_the_middle_of_a_look(go_on)
-            self.assertEqual(self.states(), {"done": len(self.ledger())})
-        self.assertEqual(self.tokens(), ["job", "job"])
+        with held_up(Claims, "claim") as (there, go):
+            with patch.object(run, "LINGER", PATIENCE):
+                future = self.run_in_background()
+                self.wait_for(there)
+                go_on = partial(self.go_on_first, go, wake.wake)
+                with patch.object(wake, "wake", go_on):
+                    job = self.enqueue("record", "job")
+                done = lambda: self.state(job) == "done"  # noqa: E731
+                wait_until(done, SOON.seconds, "the run was told")
+            self.enqueue("record", "last")
+            future.result(PATIENCE)
+        self.assertEqual(self.tokens(), ["job", "last"])
+
+    def test_commit_during_a_long_look_of_a_run_that_lingers_then(self):
+        self.enqueue_in_the_middle_of_a_look(self.go_on_late)
+        self.assertEqual(self.tokens(), ["job"])
 
     def test_commit_during_the_last_look_of_a_run(self):
         for go_on in (self.go_on_first, self.go_on_late):
-            with self.subTest(go_on.__name__):
-                with patch("odoo.addons.queue_job_cron_jobrunner.runner.run.LINGER", 0):
-                    self.enqueue_in_the_middle_of_a_look(go_on)
+            with self.subTest(go_on.__name__), patch.object(run, "LINGER", 0):
+                self.enqueue_in_the_middle_of_a_look(go_on)
                 self.assertWoken(self.runner)
 
     # a run that leaves though somebody relied on it
@@ -168,8 +179,7 @@ class TestWakeUpRaces(RunCase):
         self.assertWoken(self.runner)
 
     def test_others_in_the_way_of_every_claim(self):
-        short = "lock_timeout = '50ms'"
-        begin = claim.BEGIN_CLAIM.replace("lock_timeout = '5s'", short)
+        begin = claim.BEGIN_CLAIM.replace("lock_timeout = '5s'", "lock_timeout = 50")
         self.assertNotEqual(begin, claim.BEGIN_CLAIM)
         with patch.object(claim, "BEGIN_CLAIM", begin):
             future = self.busy(1)
@@ -267,7 +277,7 @@ class TestWakeUpRaces(RunCase):
                 self.record(cr, eta=first)
             for eta in others:
                 self.record(cr, eta=eta)
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
         return self.query("SELECT call_at FROM ir_cron_trigger")
 
     @contextmanager
@@ -294,7 +304,7 @@ class TestWakeUpRaces(RunCase):
                 self.record(cr, eta=eta)
                 cr.execute("ROLLBACK TO SAVEPOINT unknown")
                 self.record(cr, eta=eta)
-                cr.commit()
+                cr.commit()  # pylint: disable=invalid-commit
                 self.assertWoken(self.runner)
 
     def test_process_is_killed_between_commit_and_hook(self):
@@ -336,12 +346,15 @@ class TestWakeUpOfServers(ServerCase):
     def now(self):
         return self.query(f"SELECT {NOW}")[0][0]
 
-    def start_server(self, *options):
+    def start_server(self, name, *options):
         """Start a server, and do not notify its workers."""
-        server = OdooServer(self.database, *options, log=self.folder / "server.log")
+        server = OdooServer(self.database, *options, log=self.folder / name)
         self.addCleanup(server.kill)
         server.start()
         return server
+
+    def is_ready(self, server):
+        return "Registry loaded" in server.log_text()
 
     def assertStartsSoon(self, server, token, since):
         is_pending = self.job_is(token, "pending")
@@ -357,19 +370,14 @@ class TestWakeUpOfServers(ServerCase):
     def idle(self, server):
         self.wait(server, lambda: not self.query(PRESENT), "nobody looks")
 
-    def wait_until_ready(self, server):
-        ready = "Registry loaded"
-        self.wait(server, lambda: ready in server.log_text(), "it is ready")
-
     def test_start_of_a_server(self):
-        for number, options in enumerate((PREFORK, ("--workers=0",))):
+        for options in (PREFORK, ("--workers=0",)):
             with self.subTest(options):
-                token = self.enqueue([f"job {number}"])[0]
-                server = self.start_server(*options, "--max-cron-threads=1")
-                self.wait_until_ready(server)
+                [token] = self.enqueue([options[0]])
+                server = self.start_server(token, *options, "--max-cron-threads=1")
+                self.wait(server, partial(self.is_ready, server), "it is ready")
                 self.assertStartsSoon(server, token, self.now())
                 server.kill()
-                server.log.unlink()
 
     def test_job_that_nobody_heard_of_while_the_worker_was_replaced(self):
         server = self.server(*PREFORK, "--max-cron-threads=1")
@@ -392,10 +400,10 @@ class TestWakeUpOfServers(ServerCase):
         worker = self.job("first")["worker_pid"]
         os.kill(worker, signal.SIGSTOP)
         self.addCleanup(os.kill, worker, signal.SIGCONT)
-        self.assertTrue(self.query(LINGERING))
+        # PostgreSQL ends its session: until then it is taken for one that will look
+        self.wait(server, lambda: not self.query(LINGERING), "nobody relies on it")
         self.enqueue(["second"])
-        # it was told to the frozen run: the other worker's net finds it
-        self.wait(server, self.job_is("second", "done"), "the other one does it")
+        self.assertStartsSoon(server, "second", self.now())
 
     def test_connection_lost_during_a_job(self):
         server = self.server(*PREFORK, "--max-cron-threads=1")
@@ -405,6 +413,9 @@ class TestWakeUpOfServers(ServerCase):
         self.query(END_PRESENT)
         self.wait(server, self.job_is("busy", "done"), "it is done")
         self.assertStartsSoon(server, "other", self.now())
+        self.wait(server, self.all_in("done"), "the other one is done")
+        self.idle(server)
+        self.assertCronsFine()
 
     def test_process_that_enqueues_with_an_eta_and_ends(self):
         server = self.server(*PREFORK, "--max-cron-threads=1")
