@@ -292,7 +292,12 @@ def arm(dbname, seconds, kind=MOMENT, again=AGAIN):
 def registry_loaded(dbname):
     """Let a run look soon after a server's start, if this process runs crons."""
     _loaded.add(dbname)
+    _arm_start(dbname)
+
+
+def _arm_start(dbname):
     arm(dbname, START, AT_START)
+    arm(dbname, NET_AFTER, NET)
 
 
 def _ring(key, moment, again):
@@ -300,7 +305,9 @@ def _ring(key, moment, again):
     with _lock:
         if _timers.get(key, (None,))[0] == moment:
             del _timers[key]
-    if kind == AT_START and not serves_crons():
+    if kind != MOMENT and not serves_crons():
+        if kind == AT_START:  # not yet, in a server that still loads
+            arm(dbname, again, kind, 2 * again)
         return
     try:
         if kind == NET and not _is_any_ready(dbname):
@@ -327,7 +334,7 @@ def _after_fork():
     _lock = threading.Lock()
     _timers.clear()
     for dbname in _loaded:
-        arm(dbname, START, AT_START)
+        _arm_start(dbname)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -243,8 +243,10 @@ class TestRunsAmongThemselves(RunCase):
 
     def setUp(self):
         super().setUp()
+        self.only_runners()  # no run leaves for another cron
         self.add_runners(2)
         self.runner = self.runner_id()
+        self.triggers()
 
     def enqueue_jobs(self, count):
         jobs = [

@@ -11,7 +11,7 @@ from psycopg2 import InterfaceError
 
 from odoo.sql_db import Cursor, db_connect
 
-from ..runner.wake import AT_START, HORIZON, MOMENT, START, _timers, arm
+from ..runner.wake import HORIZON, MOMENT, NET_AFTER, START, _timers, arm
 from .run_case import ADDON, RunCase
 
 
@@ -37,7 +37,8 @@ class TestTimer(RunCase):
 
     def threads_of_timers(self):
         timers = [t for t in threading.enumerate() if t.name.endswith(self.database)]
-        return [t for t in timers if not (t.finished.is_set() or t.interval == START)]
+        others = (START, NET_AFTER)
+        return [t for t in timers if not (t.finished.is_set() or t.interval in others)]
 
     def test_it_notifies_and_is_gone(self):
         arm(self.database, 0.2)
@@ -71,7 +72,7 @@ class TestTimer(RunCase):
         child = os.fork()
         if not child:
             try:
-                starts = {key for key in _timers if key[1] == AT_START}
+                starts = {key for key in _timers if key[1] != MOMENT}
                 inherited = set(_timers) != starts
                 arm(self.database, 100)
                 os._exit(inherited or (self.database, MOMENT) not in _timers)
