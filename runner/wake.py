@@ -284,7 +284,7 @@ def arm(dbname, seconds, kind=MOMENT, again=AGAIN):
             timer.cancel()
         timer = threading.Timer(seconds, _ring, [key, moment, again])
         timer.daemon = True  # a server that stops does not wait for it
-        timer.name = f"queue_job_cron_jobrunner.timer.{dbname}"
+        timer.name = f"queue_job_cron_jobrunner.{kind}.{dbname}"
         timer.start()
         _timers[key] = moment, timer
 

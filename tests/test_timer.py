@@ -11,7 +11,7 @@ from psycopg2 import InterfaceError
 
 from odoo.sql_db import Cursor, db_connect
 
-from ..runner.wake import HORIZON, MOMENT, NET_AFTER, START, _timers, arm
+from ..runner.wake import HORIZON, MOMENT, _timers, arm
 from .run_case import ADDON, RunCase
 
 
@@ -36,9 +36,9 @@ class TestTimer(RunCase):
         connection.notifies.clear()
 
     def threads_of_timers(self):
-        timers = [t for t in threading.enumerate() if t.name.endswith(self.database)]
-        others = (START, NET_AFTER)
-        return [t for t in timers if not (t.finished.is_set() or t.interval in others)]
+        name = f"{MOMENT}.{self.database}"
+        timers = [t for t in threading.enumerate() if t.name.endswith(name)]
+        return [timer for timer in timers if not timer.finished.is_set()]
 
     def test_it_notifies_and_is_gone(self):
         arm(self.database, 0.2)
