@@ -6,7 +6,7 @@ from harness.chaos.fleet import Fleet
 from harness.chaos.storm import Storm
 from harness.demo import results
 from harness.demo.plan import Batch, Job, Plan
-from harness.demo.processes import enqueueing
+from harness.demo.enqueue import enqueueing
 from harness.report import step
 
 JOBS = 10_000

@@ -12,7 +12,7 @@ from harness.chaos.blows import WORKER, Planned
 from harness.chaos.fleet import Fleet
 from harness.chaos.report import examine
 from harness.chaos.storm import Storm
-from harness.demo.processes import enqueueing
+from harness.demo.enqueue import enqueueing
 from harness.report import Failure, step
 from harness.server import load_from_tests
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.demo import results
-from harness.demo.summary import print_mistakes
+from harness.demo.results import print_mistakes
 
 from . import journal
 from .blows import GONE, POSTGRESQL, SERVER, WORKER, Blow

@@ -4,7 +4,7 @@ import math
 import time
 
 from harness.demo import results
-from harness.demo.display import display, ended
+from harness.demo.results import display, ended
 from harness.report import Failure
 
 from .blows import POSTGRESQL, SERVER, WORKER, Blow

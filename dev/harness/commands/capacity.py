@@ -14,7 +14,7 @@ from rich.console import Console
 
 from harness.capacity import flood, kept
 from harness.chaos.cluster import own_or_given
-from harness.demo.summary import print_mistakes
+from harness.demo.results import print_mistakes
 from harness.environment import environment
 from harness.options import Options
 

@@ -19,7 +19,7 @@ from harness.chaos.fleet import WORKERS, Fleet
 from harness.chaos.plan import MINIMUM, halves, make_plan
 from harness.chaos.report import examine, print_report
 from harness.chaos.storm import Storm
-from harness.demo.processes import enqueueing
+from harness.demo.enqueue import enqueueing
 from harness.environment import environment
 from harness.options import Options
 from harness.report import Failure, step
