@@ -1,4 +1,5 @@
-"""Chromium, for Odoo's browser tests, which pass over its absence in silence."""
+"""Chromium, for Odoo's browser tests, which pass over its absence in silence, and for
+pictures of the screens."""
 
 import shlex
 import shutil
@@ -13,6 +14,7 @@ WAY_ROUND = (
     "The browser tests need Chromium: install Chromium or Google Chrome, so that "
     f"{' or '.join(NAMES[:2])} is on PATH."
 )
+NEEDED = ("install", "--simulate", "--no-install-recommends", "chromium")
 LAUNCHER = """\
 #!/bin/sh
 export LD_LIBRARY_PATH={libraries}
@@ -34,19 +36,10 @@ def chromium():
 
 
 def _unpack(folder):
-    log = cache.new_log("chromium")
-    with step("Finding the packages that Chromium needs here"):
-        apt = Apt(cache.folder() / "apt" / "machine", log)
-        apt.update()
-        plan = apt.output(
-            "install", "--simulate", "--no-install-recommends", "chromium"
-        )
-        needed = [line.split()[1] for line in plan if line.startswith("Inst ")]
-    with step(f"Downloading Chromium ({len(needed)} packages)"):
-        archives = apt.download(*needed)
-    with step("Unpacking Chromium"):
-        for archive in archives:
-            apt.unpack(archive, folder)
+    with step("Downloading and unpacking Chromium"):
+        apt = Apt(cache.folder() / "apt" / "machine", cache.new_log("chromium"))
+        plan = [line.split() for line in apt.output(*NEEDED)]
+        apt.unpack([words[1] for words in plan if words[:1] == ["Inst"]], folder)
         program = folder / "usr/lib/chromium/chromium"
         libraries = {path.parent for path in folder.rglob("*.so*")} - {program.parent}
         launcher = LAUNCHER.format(

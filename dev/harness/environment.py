@@ -10,9 +10,9 @@ from pathlib import Path
 from psycopg2.errors import DuplicateDatabase
 
 from . import cache, packages
+from .cluster import postgres
 from .databases import Databases
 from .odoo import odoo
-from .postgres import postgres
 from .templates import Templates
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -16,9 +16,12 @@ WAY_ROUND = (
     "An Odoo checkout of the 19.0 branch will do instead: "
     "name its folder with ODOO_SRC=/path."
 )
-TRANSLATIONS = ["*/i18n", "*/i18n_extra"]
 PACKAGES = "usr/lib/python3/dist-packages"
-SECOND_COPY_OF_THE_ADDONS = f"./{PACKAGES}/addons"
+# translations, and a second copy of the addons
+NOT_NEEDED = ("*/i18n", "*/i18n_extra", f"./{PACKAGES}/addons")
+MIRROR = ("indextargets", "--format=$(REPO_URI)", "Created-By: Packages")
+DEBIAN = ("Origin: Debian", "Label: Debian")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,8 @@ class Odoo:
 
 def odoo():
     """The Odoo to use, downloaded if need be."""
-    source = os.environ.get("ODOO_SRC")
-    return _checkout(Path(source)) if source else _package()
-
-
-def _checkout(root):
-    root = root.resolve()
-    release, script = root / "odoo" / "release.py", root / "odoo-bin"
-    if not release.is_file() or not script.is_file():
-        raise Failure(f"ODOO_SRC={root} has no odoo/release.py, or no odoo-bin.")
-    if not SERIES.search(release.read_text()):
-        raise Failure(f"ODOO_SRC={root} is another series than 19.0.")
-    return Odoo(root, script)
-
-
-def _package():
+    if source := os.environ.get("ODOO_SRC"):
+        return _checkout(Path(source).resolve())
     folder = cache.folder() / "odoo"
     try:
         cache.built(folder, lambda: _unpack(folder))
@@ -69,43 +59,30 @@ def _package():
     return Odoo(folder / PACKAGES, folder / "usr/bin/odoo")
 
 
+def _checkout(root):
+    release, script = root / "odoo" / "release.py", root / "odoo-bin"
+    if not release.is_file() or not script.is_file():
+        raise Failure(f"ODOO_SRC={root} has no odoo/release.py, or no odoo-bin.")
+    if not SERIES.search(release.read_text()):
+        raise Failure(f"ODOO_SRC={root} is another series than 19.0.")
+    return Odoo(root, script)
+
+
 def _unpack(folder):
     log = cache.new_log("odoo")
     with step("Finding Odoo 19 (Debian unstable)"):
-        apt = Apt(cache.folder() / "apt" / "sid", log, _sid(log))
-        apt.update()
-    with step("Downloading Odoo 19 (about 123 MB)"):
+        machine = Apt(cache.folder() / "apt" / "machine", log)
+        mirrors = machine.output(*MIRROR, *DEBIAN)
+        if not mirrors:
+            raise Failure("This machine's apt has no mirror of Debian for Odoo 19.")
+        signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+        source = f"deb {signed}{mirrors[0]} sid main"
+        apt = Apt(cache.folder() / "apt" / "sid", log, source)
+    with step("Downloading and unpacking Odoo 19 (about 123 MB, and 300 MB)"):
         # Odoo's jQuery is a link to where libjs-jquery has it.
-        archives = apt.download("odoo-19", "libjs-jquery")
-    with step("Unpacking Odoo 19 (about 300 MB)"):
-        for archive in archives:
-            apt.unpack(
-                archive, folder, exclude=[*TRANSLATIONS, SECOND_COPY_OF_THE_ADDONS]
-            )
-        _supply_missing_file(folder / PACKAGES)
-
-
-def _sid(log):
-    """The source line of Debian unstable, on the mirror that this machine uses."""
-    machine = Apt(cache.folder() / "apt" / "machine", log)
-    machine.update()
-    mirrors = machine.output(
-        "indextargets",
-        "--format=$(REPO_URI)",
-        "Created-By: Packages",
-        "Origin: Debian",
-        "Label: Debian",
-    )
-    if not mirrors:
-        raise Failure("This machine's apt has no mirror of Debian to get Odoo 19 from.")
-    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    signed = f"[signed-by={keyring}] " if keyring.exists() else ""
-    return f"deb {signed}{mirrors[0]} sid main"
-
-
-def _supply_missing_file(root):
-    """Debian leaves out mail's background blur. Without any file of that name, every
-    page logs an error on the browser's console; an empty one is enough."""
-    missing = root / "odoo/addons/mail/static/lib/selfie_segmentation"
-    missing.mkdir(parents=True, exist_ok=True)
-    (missing / "selfie_segmentation.js").touch()
+        apt.unpack(["odoo-19", "libjs-jquery"], folder, exclude=NOT_NEEDED)
+        # Debian leaves out mail's background blur. Without any file of that name, every
+        # page logs an error on the browser's console; an empty one is enough.
+        missing = folder / PACKAGES / "odoo/addons/mail/static/lib/selfie_segmentation"
+        missing.mkdir(parents=True, exist_ok=True)
+        (missing / "selfie_segmentation.js").touch()

@@ -35,40 +35,33 @@ def python(requirements=REQUIREMENTS):
 def _build(folder, executable, requirements):
     log = cache.new_log("packages")
     error = "The Python packages could not be installed."
-    version = platform.python_version()
-    with step(f"Installing {requirements.name} (Python {version})"):
+    with step(f"Installing {requirements.name} (Python {platform.python_version()})"):
+        # Debian's Python comes without pip and ensurepip; its mirror has a wheel of it
         without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
         run([sys.executable, "-m", "venv", *without_pip, folder], log, error)
         if without_pip:
-            _install_pip(executable, log, error)
+            Apt(cache.folder() / "apt" / "machine", log).unpack(
+                ["python3-pip-whl"], folder
+            )
+            [wheel] = folder.glob("usr/share/python-wheels/pip-*.whl")
+            run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
         run([executable, *PIP, "-r", requirements], log, error)
-
-
-def _install_pip(executable, log, error):
-    """Debian's Python comes without pip and ensurepip; its mirror has a wheel of it."""
-    apt = Apt(cache.folder() / "apt" / "machine", log)
-    apt.update()
-    target = cache.folder() / "pip"
-    target.mkdir(exist_ok=True)
-    for archive in apt.download("python3-pip-whl"):
-        apt.unpack(archive, target)
-    wheel = next(target.glob("usr/share/python-wheels/pip-*.whl"))
-    run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
 
 
 def queue_job(executable):
     """An addons path that holds queue_job, the newest of its 19.0 series."""
-    folder = cache.folder() / "queue_job" / "19.0"
+    return addons(executable, "queue_job/19.0", "odoo-addon-queue-job==19.0.*")
+
+
+def addons(executable, name, *requirements):
+    """An addons path in the cache, a folder of that name, with the wheels' addons."""
+    folder = cache.folder() / name
 
     def build():
-        log = cache.new_log("queue_job")
-        with step("Installing queue_job 19.0"):
-            run(
-                [executable, *PIP, "--no-deps", "--target", folder]
-                + ["odoo-addon-queue-job==19.0.*"],
-                log,
-                "queue_job could not be installed.",
-            )
+        log, error = cache.new_log("addons"), "Addons could not be installed."
+        options = ["--no-deps", "--target", folder]
+        with step(f"Installing {' '.join(requirements)}"):
+            run([executable, *PIP, *options, *requirements], log, error)
 
     return cache.built(folder, build) / "odoo" / "addons"
 

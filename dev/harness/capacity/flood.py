@@ -5,8 +5,8 @@ import random
 from harness.chaos.fleet import Fleet
 from harness.chaos.storm import Storm
 from harness.demo import results
-from harness.demo.plan import Batch, Job, Plan
 from harness.demo.enqueue import enqueueing
+from harness.demo.plan import Batch, Job, Plan
 from harness.report import step
 
 JOBS = 10_000

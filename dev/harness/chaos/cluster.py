@@ -7,9 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.cache import alone, new_log
-from harness.cluster import PACKAGE, Cluster
+from harness.cluster import PACKAGE, Cluster, foreign
 from harness.databases import Databases
-from harness.postgres import foreign
 from harness.process import run
 from harness.report import step
 from harness.templates import Templates

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from harness.chromium import chromium
+from harness.cluster import foreign
 from harness.environment import ADDON, CHECKOUT, environment
-from harness.postgres import foreign
 from harness.process import attend
 from harness.report import Failure
 from harness.templates import complaints, installation_log
