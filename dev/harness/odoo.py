@@ -7,21 +7,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache
-from .apt import Apt
-from .report import Failure, step
+from .packages import unpack
+from .report import Failure
 
 SERIES = re.compile(r"^version_info\s*=\s*\(19,\s*0,", re.MULTILINE)
 WAY_ROUND = (
     "An Odoo checkout of the 19.0 branch will do instead: "
     "name its folder with ODOO_SRC=/path."
 )
-PACKAGES = "usr/lib/python3/dist-packages"
-# translations, and a second copy of the addons
-NOT_NEEDED = ("*/i18n", "*/i18n_extra", f"./{PACKAGES}/addons")
-MIRROR = ("indextargets", "--format=$(REPO_URI)", "Created-By: Packages")
-DEBIAN = ("Origin: Debian", "Label: Debian")
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 @dataclass(frozen=True)
@@ -51,12 +44,9 @@ def odoo():
     """The Odoo to use, downloaded if need be."""
     if source := os.environ.get("ODOO_SRC"):
         return _checkout(Path(source).resolve())
-    folder = cache.folder() / "odoo"
-    try:
-        cache.built(folder, lambda: _unpack(folder))
-    except Failure as failure:
-        raise Failure(f"{failure}\n{WAY_ROUND}") from failure
-    return Odoo(folder / PACKAGES, folder / "usr/bin/odoo")
+    what = "Odoo 19 of Debian unstable (123 MB, unpacked 300 MB)"
+    folder = unpack("odoo", what, WAY_ROUND)
+    return Odoo(folder / "usr/lib/python3/dist-packages", folder / "usr/bin/odoo")
 
 
 def _checkout(root):
@@ -66,23 +56,3 @@ def _checkout(root):
     if not SERIES.search(release.read_text()):
         raise Failure(f"ODOO_SRC={root} is another series than 19.0.")
     return Odoo(root, script)
-
-
-def _unpack(folder):
-    log = cache.new_log("odoo")
-    with step("Finding Odoo 19 (Debian unstable)"):
-        machine = Apt(cache.folder() / "apt" / "machine", log)
-        mirrors = machine.output(*MIRROR, *DEBIAN)
-        if not mirrors:
-            raise Failure("This machine's apt has no mirror of Debian for Odoo 19.")
-        signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
-        source = f"deb {signed}{mirrors[0]} sid main"
-        apt = Apt(cache.folder() / "apt" / "sid", log, source)
-    with step("Downloading and unpacking Odoo 19 (about 123 MB, and 300 MB)"):
-        # Odoo's jQuery is a link to where libjs-jquery has it.
-        apt.unpack(["odoo-19", "libjs-jquery"], folder, exclude=NOT_NEEDED)
-        # Debian leaves out mail's background blur. Without any file of that name, every
-        # page logs an error on the browser's console; an empty one is enough.
-        missing = folder / PACKAGES / "odoo/addons/mail/static/lib/selfie_segmentation"
-        missing.mkdir(parents=True, exist_ok=True)
-        (missing / "selfie_segmentation.js").touch()

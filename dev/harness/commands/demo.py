@@ -38,12 +38,7 @@ def main(argv):
 def _parse(argv):
     parser = Options("demo", __doc__)
     parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 300)
-    parser.add_argument(
-        "--runners",
-        type=int,
-        metavar="N",
-        help="how many runners (default: 2, or 3 to serve)",
-    )
+    parser.add_number("runners", "how many runners", None, shown="2, or 3 to serve")
     parser.add_argument(
         "--serve",
         action="store_true",
@@ -51,12 +46,10 @@ def _parse(argv):
         "others that run or wait",
     )
     options = parser.parse_args(argv)
-    if options.jobs < MINIMUM:
-        parser.error(f"--jobs must be at least {MINIMUM}")
     if options.runners is None:
         options.runners = 3 if options.serve else 2
-    if options.runners < 1:
-        parser.error("--runners must be at least 1")
+    if options.jobs < MINIMUM or options.runners < 1:
+        parser.error(f"at least {MINIMUM} jobs and 1 runner")
     return options
 
 

@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -25,65 +24,34 @@ IN_THE_WAY = ".o_blockUI, .o_loading_indicator, .o_notification"
 JOB = "/odoo/action-queue_job.action_queue_job"
 CHANNEL = "/odoo/action-queue_job.action_queue_job_channel"
 RUNNER = "/odoo/action-queue_job_cron_jobrunner.action_queue_job_runner"
-ROW = ".o_data_row"
-FORM = ".o_form_view .o_field_widget"
-
 WAITS = "queue_job WHERE state = 'pending' AND channel = 'root.{}'"
-STARTED = "queue_job WHERE state = 'started' AND date_rescued IS NULL"
-RESCUED = "queue_job WHERE state = 'started' AND date_rescued NOTNULL"
-DEPENDENT = "queue_job WHERE state = 'wait_dependencies'"
 NAMED = "queue_job_channel WHERE complete_name = 'root.{}'"
-
+# of the list, or of the first record
+PAGES = {
+    "runners": (RUNNER, None),
+    "channels": (CHANNEL, None),
+    "channel": (CHANNEL, NAMED.format("accounting.invoices")),
+    "channel_paused": (CHANNEL, NAMED.format("shop.newsletter")),
+    "waits_full": (JOB, WAITS.format("accounting.invoices")),
+    "waits_paused": (JOB, WAITS.format("shop.newsletter")),
+    "waits_failed": (JOB, WAITS.format("accounting.closing")),
+    "waits_throttled": (JOB, WAITS.format("shop.stock")),
+    "waits_eta": (JOB, WAITS.format("mail")),
+    "waits_next": (JOB, WAITS.format("warehouse")),
+    "waits_others": (JOB, "queue_job WHERE state = 'wait_dependencies'"),
+    "started": (JOB, "queue_job WHERE state = 'started' AND date_rescued IS NULL"),
+    "rescued": (JOB, "queue_job WHERE state = 'started' AND date_rescued NOTNULL"),
+    "jobs": (JOB, None),
+    "filters": (JOB, None),
+    "pivot": (f"{JOB}?view_type=pivot", None),
+    "graph": (f"{JOB}?view_type=graph", None),
+}
+# of those in the README: the height to which they are cut
+HEIGHTS = {"runners": 280, "channels": 520, "waits_full": 630, "graph": HEIGHT}
+SHOWN = ".o_data_row, .o_form_view .o_field_widget, .o_pivot, .o_graph_renderer canvas"
 MENU = ".o_searchview_dropdown_toggler"
 PER_HOUR = (MENU, ".o_favorite_menu .dropdown-item", MENU)  # a favorite
-
-
-@dataclass
-class Screen:
-    """A page, of the record that is the first in `record`, if that is given.
-
-    It is there when the selector `shown` is; then what is in `clicks` is clicked on.
-    What is in the README has the height, in pixels, to which it is cut.
-    """
-
-    name: str
-    path: str
-    shown: str = FORM
-    record: str | None = None
-    clicks: tuple = ()
-    height: int | None = None
-
-    def address(self, databases, database):
-        """Return the path with the record's id."""
-        if not self.record:
-            return self.path
-        query = f"SELECT id FROM {self.record} ORDER BY id LIMIT 1"
-        with databases.connect(database=database) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                return f"{self.path}/{cursor.fetchone()[0]}"
-
-
-GRAPH = f"{JOB}?view_type=graph", ".o_graph_renderer canvas"
-SCREENS = (
-    Screen("runners", RUNNER, ROW, height=280),
-    Screen("channels", CHANNEL, ROW, height=520),
-    Screen("channel", CHANNEL, record=NAMED.format("accounting.invoices")),
-    Screen("channel_paused", CHANNEL, record=NAMED.format("shop.newsletter")),
-    Screen("waits_full", JOB, record=WAITS.format("accounting.invoices"), height=630),
-    Screen("waits_paused", JOB, record=WAITS.format("shop.newsletter")),
-    Screen("waits_failed", JOB, record=WAITS.format("accounting.closing")),
-    Screen("waits_throttled", JOB, record=WAITS.format("shop.stock")),
-    Screen("waits_eta", JOB, record=WAITS.format("mail")),
-    Screen("waits_next", JOB, record=WAITS.format("warehouse")),
-    Screen("waits_others", JOB, record=DEPENDENT),
-    Screen("started", JOB, record=STARTED),
-    Screen("rescued", JOB, record=RESCUED),
-    Screen("jobs", JOB, ROW),
-    Screen("filters", JOB, ROW, clicks=(MENU,)),
-    Screen("pivot", f"{JOB}?view_type=pivot", ".o_pivot", clicks=PER_HOUR),
-    Screen("graph", *GRAPH, clicks=PER_HOUR, height=HEIGHT),
-)
+CLICKS = {"filters": (MENU,), "pivot": PER_HOUR, "graph": PER_HOUR}
 
 
 def main(argv):
@@ -97,7 +65,7 @@ def main(argv):
         "static/description)",
     )
     folder = parser.parse_args(argv).folder
-    screens = [screen for screen in SCREENS if folder or screen.height]
+    names = PAGES if folder else HEIGHTS
     folder = folder or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with environment("site") as env:
@@ -108,10 +76,10 @@ def main(argv):
             _page(url) as page,
         ):
             _log_in(page)
-            for screen in screens:
-                with step(f"Taking {screen.name}"):
-                    address = screen.address(env.databases, database)
-                    _take(page, address, screen, folder / f"{screen.name}.png")
+            for name in names:
+                with step(f"Taking {name}"):
+                    address = _address(env.databases, database, *PAGES[name])
+                    _take(page, address, name, folder / f"{name}.png")
     return 0
 
 
@@ -138,16 +106,27 @@ def _log_in(page):
     page.wait_for_selector(".o_main_navbar")
 
 
-def _take(page, address, screen, file):
+def _address(databases, database, path, record):
+    """The path, with the id of the first record if it is for one."""
+    if not record:
+        return path
+    with databases.connect(database=database) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id FROM {record} ORDER BY id LIMIT 1")
+            return f"{path}/{cursor.fetchone()[0]}"
+
+
+def _take(page, address, name, file):
     page.goto(address)
-    page.wait_for_selector(screen.shown)
-    for selector in screen.clicks:
+    page.wait_for_selector(SHOWN)
+    for selector in CLICKS.get(name, ()):
         page.click(selector)
         page.wait_for_timeout(DRAWN)
     page.wait_for_timeout(DRAWN)
     page.wait_for_function(f"!document.querySelector('{IN_THE_WAY}')")
     page.wait_for_timeout(DRAWN)
-    size = {"x": 0, "y": 0, "width": WIDTH, "height": screen.height or HEIGHT}
+    height = HEIGHTS.get(name, HEIGHT)
+    size = {"x": 0, "y": 0, "width": WIDTH, "height": height}
     picture = Image.open(io.BytesIO(page.screenshot(clip=size))).convert("RGB")
     # a page has few colours; a palette makes the file a third
     picture.quantize(256).save(file, optimize=True)

@@ -49,7 +49,6 @@ def main(env, runners, plan):
     for batch in plan.batches:
         time.sleep(batch.pause)
         _wait_until_done(env, batch.after)
-        _wait_until_quiet(env, batch.quiet)
         enqueue(env, batch)
         env.cr.commit()
 
@@ -100,21 +99,6 @@ def _delayable(env, job):
 
 def _wait_until_done(env, count):
     """Return when at least that many jobs are done."""
-    while _count_done(env) < count:
+    while env["queue.job"].search_count([("state", "=", "done")]) < count:
         time.sleep(0.1)
-
-
-def _wait_until_quiet(env, seconds):
-    """Return when the number of jobs that are done has stayed the same for so long."""
-    before, since = _count_done(env), time.monotonic()
-    while time.monotonic() < since + seconds:
-        time.sleep(0.1)
-        if (now := _count_done(env)) != before:
-            before, since = now, time.monotonic()
-
-
-def _count_done(env):
-    count = env["queue.job"].search_count([("state", "=", "done")])
-    # what comes next needs a new snapshot
-    env.cr.rollback()
-    return count
+        env.cr.rollback()  # what comes next needs a new snapshot

@@ -37,14 +37,12 @@ class Batch:
     A graph is a list of stages, a stage a list of jobs that may run side by side
     once those of the stage before it are done. Before the jobs are enqueued, channels
     are edited, or created: `limits` has the values to write, per full name. It all
-    waits until at least `after` jobs are done, and then until no job has got done for
-    `quiet` seconds.
+    waits until at least `after` jobs are done.
     """
 
     graphs: list[list[list[Job]]]
     pause: float = 0
     after: int = 0
-    quiet: float = 0
     limits: dict[str, dict] = field(default_factory=dict)
 
 
