@@ -131,20 +131,20 @@ class Cluster:
             with suppress(Failure):  # there may be no server, or half of one
                 self._control("stop", "--mode=immediate")
             shutil.rmtree(self.folder)
+        log, error = cache.new_log("initdb"), "initdb failed."
+        initdb = ["initdb", f"--username={SUPERUSER}", "--auth=trust", "--locale=C"]
+        role = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\n".encode()
         with step("Creating a PostgreSQL cluster"):
-            self._make_folder()
-            log, error = cache.new_log("initdb"), "initdb failed."
+            self._copy_programs()
             if self.as_owner:
                 run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.folder], log, error)
-            initdb = ["initdb", f"--username={SUPERUSER}", "--auth=trust", "--locale=C"]
-            self._program([*initdb, "--encoding=UTF8"], log, error)
+            self._program([*initdb, "--encoding=UTF8", "--no-sync"], log, error)
             with (self.data / "postgresql.conf").open("a") as configuration:
                 configuration.write(SETTINGS.format(folder=self.folder))
-            role = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\n".encode()
             self._program(["postgres", "--single", "postgres"], log, error, input=role)
         made.touch()
 
-    def _make_folder(self):
+    def _copy_programs(self):
         parent = self.folder.parent
         parent.mkdir(exist_ok=True)
         if parent.is_symlink() or parent.stat().st_uid != os.geteuid():
