@@ -14,6 +14,7 @@ from ..report import Failure, step
 from . import pot, readme
 
 OLDEST_PYTHON = "3.10"
+# the versions that .pre-commit-config.yaml names
 PRETTIER = ("prettier@3.9.7", "@prettier/plugin-xml@3.4.2")
 
 
