@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .report import Failure
@@ -60,13 +61,6 @@ def write(path, text, mode=0o644):
 
 
 @contextmanager
-def setup_lock():
-    """Only one command at a time changes what the cache holds."""
-    with alone("setup", "the set-up of another command"):
-        yield
-
-
-@contextmanager
 def alone(name, whom):
     """Only one command at a time is in a block of that name; the others say whom they
     wait for."""
@@ -77,3 +71,7 @@ def alone(name, whom):
             print(f"Waiting for {whom}.", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+# for what changes what the cache holds
+setup_lock = partial(alone, "setup", "the set-up of another command")

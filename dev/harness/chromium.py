@@ -1,12 +1,10 @@
-"""Chromium, for Odoo's browser tests, which pass over its absence in silence."""
+"""Chromium, for Odoo's browser tests, which pass over its absence in silence, and for
+pictures of the screens."""
 
-import shlex
 import shutil
 
 from . import cache
-from .apt import Apt
-from .process import run
-from .report import Failure, step
+from .packages import unpack
 
 # Where Odoo looks for one.
 NAMES = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
@@ -14,57 +12,11 @@ WAY_ROUND = (
     "The browser tests need Chromium: install Chromium or Google Chrome, so that "
     f"{' or '.join(NAMES[:2])} is on PATH."
 )
-HEADLESS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-PAGE = "data:text/html,<p>It works"
-LAUNCHER = """\
-#!/bin/sh
-export LD_LIBRARY_PATH={libraries}
-exec {program} "$@"
-"""
 
 
 def chromium():
     """Folders to put on PATH for a Chromium: none if there is one already."""
     if any(map(shutil.which, NAMES)):
         return []
-    folder = cache.folder() / "chromium"
     with cache.setup_lock():
-        try:
-            cache.built(folder, lambda: _unpack(folder))
-        except Failure as failure:
-            raise Failure(f"{failure}\n{WAY_ROUND}") from failure
-    return [str(folder / "bin")]
-
-
-def _unpack(folder):
-    log = cache.new_log("chromium")
-    with step("Finding the packages that Chromium needs here"):
-        apt = Apt(cache.folder() / "apt" / "machine", log)
-        apt.update()
-        plan = apt.output(
-            "install", "--simulate", "--no-install-recommends", "chromium"
-        )
-        needed = [line.split()[1] for line in plan if line.startswith("Inst ")]
-    with step(f"Downloading Chromium ({len(needed)} packages)"):
-        archives = apt.download(*needed)
-    with step("Unpacking Chromium"):
-        for archive in archives:
-            apt.unpack(archive, folder)
-        program = folder / "usr/lib/chromium/chromium"
-        libraries = {path.parent for path in folder.rglob("*.so*")} - {program.parent}
-        launcher = LAUNCHER.format(
-            libraries=shlex.quote(":".join(map(str, sorted(libraries)))),
-            program=shlex.quote(str(program)),
-        )
-        cache.write(folder / "bin" / "chromium", launcher, 0o755)
-    with step("Trying Chromium"):
-        _try(folder / "bin" / "chromium", folder / "profile", log)
-
-
-def _try(program, profile, log):
-    """Raise Failure unless it shows a page."""
-    command = [program, *HEADLESS, f"--user-data-dir={profile}", "--dump-dom", PAGE]
-    run(command, log, "Chromium does not start.", timeout=60)
-    shutil.rmtree(profile, ignore_errors=True)
-    if "<p>It works</p>" not in log.read_text():
-        raise Failure(f"Chromium shows nothing. Log: {log}")
+        return [str(unpack("chromium", "Chromium of Debian", WAY_ROUND) / "bin")]

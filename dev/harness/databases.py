@@ -4,7 +4,6 @@ import secrets
 from contextlib import closing, contextmanager, suppress
 
 import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from psycopg2.sql import SQL, Identifier
 
 from .report import Failure
@@ -19,11 +18,11 @@ SELECT datname FROM pg_database
         WHERE application_name IS NOT NULL)
 """
 FAMILY = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+NEWEST_FIRST = FAMILY + " ORDER BY oid DESC"
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
  WHERE datname = %s AND usename = current_user
 """
-NEWEST_FIRST = FAMILY + " ORDER BY oid DESC"
 
 
 class Databases:
@@ -34,17 +33,14 @@ class Databases:
 
     def connect(self, name=None, database="postgres"):
         """A connection that commits each statement; name: what the server calls it."""
+        options = {"dbname": database, "application_name": name}
+        for option in ("host", "port", "user"):
+            options[option] = self.variables.get(f"PG{option.upper()}")
         try:
-            connection = psycopg2.connect(
-                host=self.variables.get("PGHOST"),
-                port=self.variables.get("PGPORT"),
-                user=self.variables.get("PGUSER"),
-                dbname=database,
-                application_name=name,
-            )
+            connection = psycopg2.connect(**options)
         except psycopg2.OperationalError as error:
             raise Failure(f"PostgreSQL cannot be reached: {error}") from error
-        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        connection.autocommit = True
         return closing(connection)
 
     def names(self, query, *parameters):
@@ -58,9 +54,6 @@ class Databases:
 
     def exists(self, name):
         return name in self.names(FAMILY, name)
-
-    def create(self, name):
-        self._execute("CREATE DATABASE {} TEMPLATE template0", name)
 
     def copy(self, template, name):
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)

@@ -10,24 +10,21 @@ from pathlib import Path
 from psycopg2.errors import DuplicateDatabase
 
 from . import cache, packages
+from .cluster import postgres
 from .databases import Databases
 from .odoo import odoo
-from .postgres import postgres
 from .templates import Templates
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ADDON = CHECKOUT / "setup" / cache.NAME / "odoo" / "addons" / cache.NAME
 LAUNCHER = """\
 #!/bin/sh
-PYTHONPATH={root} exec {python} {script} "$@"
+PYTHONPATH={} exec {} {} "$@"
 """
 CONFIGURATION = """\
 [options]
-addons_path = {addons_path}
-data_dir = {data}
-db_host = {host}
-db_port = {port}
-db_user = {user}
+addons_path = {addons}
+data_dir = {folder}/data
 http_interface = 127.0.0.1
 without_demo = True
 """
@@ -64,40 +61,29 @@ class Environment:
         self.cluster = cluster
         self.databases = Databases(connection)
         self.versions = (server.version, packages.queue_job_version(queue_job))
-        self.folder = self._folder(server, connection)
-        own = [self.addon.parent, *filter(None, [self.demo])]
-        addons = [*server.addons, queue_job, *own]
-        configuration = CONFIGURATION.format(
-            addons_path=",".join(map(str, addons)),
-            data=self.folder / "data",
-            host=connection.get("PGHOST", False),
-            port=connection.get("PGPORT", False),
-            user=connection.get("PGUSER", False),
-        )
-        cache.write(self.folder / "odoo.conf", configuration)
-        parts = {"root": server.root, "python": sys.executable, "script": server.script}
-        quoted = {name: shlex.quote(str(part)) for name, part in parts.items()}
-        cache.write(self.folder / "bin" / "odoo", LAUNCHER.format(**quoted), 0o755)
-        self.variables = self._variables(connection)
+        self.variables = {**os.environ, **connection}
+        for name in ("PYTHONPATH", "PGDATABASE"):
+            self.variables.pop(name, None)
+        self._configure(cache.folder() / "checkouts")
 
     def with_peer(self, path):
         """The same, but with the addon in that addons path in place of ours."""
         connection = self.databases.variables
         return Environment(self.odoo, self.queue_job, connection, self.cluster, path)
 
-    def _folder(self, server, connection):
-        """Where the files of this addon are, when it uses this Odoo and Python, and
-        this PostgreSQL."""
-        parts = f"{self.home} {server.root} {sys.executable} {connection}"
-        return cache.folder() / "checkouts" / sha256(parts.encode()).hexdigest()[:10]
-
-    def _variables(self, connection):
-        variables = {**os.environ, **connection}
-        for ours in ("PYTHONPATH", "PGDATABASE"):
-            variables.pop(ours, None)
-        variables["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}"
-        variables["ODOO_RC"] = str(self.folder / "odoo.conf")
-        return variables
+    def _configure(self, parent):
+        """Write the files for this addon, when it uses this Odoo and Python."""
+        used = [self.odoo.root, sys.executable, self.odoo.script]
+        key = f"{self.home} {used} {self.databases.variables}"
+        folder = parent / sha256(key.encode()).hexdigest()[:10]
+        own = [self.addon.parent, *filter(None, [self.demo])]
+        addons = ",".join(map(str, [*self.odoo.addons, self.queue_job, *own]))
+        configuration = CONFIGURATION.format(addons=addons, folder=folder)
+        launcher = LAUNCHER.format(*(shlex.quote(str(part)) for part in used))
+        cache.write(folder / "odoo.conf", configuration)
+        cache.write(folder / "bin" / "odoo", launcher, 0o755)
+        self.variables["ODOO_RC"] = str(folder / "odoo.conf")
+        self.variables["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
 
     @contextmanager
     def database(self, label):

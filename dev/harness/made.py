@@ -7,9 +7,8 @@ from .report import Failure
 def parse_check(name, description, argv):
     """Whether the command's arguments ask to write nothing."""
     parser = Options(name, description)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing, fail if a file is stale"
-    )
+    what = "write nothing, fail if a file is stale"
+    parser.add_argument("--check", action="store_true", help=what)
     return parser.parse_args(argv).check
 
 
@@ -19,7 +18,6 @@ def make(path, text, check, command):
     :raises Failure: the file is stale, and the command makes it
     """
     if not check:
-        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     elif not path.exists() or path.read_bytes() != text.encode():
         raise Failure(f"{path.name} is stale: run {command}.")

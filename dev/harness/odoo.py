@@ -7,18 +7,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache
-from .apt import Apt
-from .report import Failure, step
+from .packages import unpack
+from .report import Failure
 
 SERIES = re.compile(r"^version_info\s*=\s*\(19,\s*0,", re.MULTILINE)
 WAY_ROUND = (
     "An Odoo checkout of the 19.0 branch will do instead: "
     "name its folder with ODOO_SRC=/path."
 )
-TRANSLATIONS = ["*/i18n", "*/i18n_extra"]
-PACKAGES = "usr/lib/python3/dist-packages"
-SECOND_COPY_OF_THE_ADDONS = f"./{PACKAGES}/addons"
 
 
 @dataclass(frozen=True)
@@ -46,66 +42,17 @@ class Odoo:
 
 def odoo():
     """The Odoo to use, downloaded if need be."""
-    source = os.environ.get("ODOO_SRC")
-    return _checkout(Path(source)) if source else _package()
+    if source := os.environ.get("ODOO_SRC"):
+        return _checkout(Path(source).resolve())
+    what = "Odoo 19 of Debian unstable (123 MB, unpacked 300 MB)"
+    folder = unpack("odoo", what, WAY_ROUND)
+    return Odoo(folder / "usr/lib/python3/dist-packages", folder / "usr/bin/odoo")
 
 
 def _checkout(root):
-    root = root.resolve()
     release, script = root / "odoo" / "release.py", root / "odoo-bin"
     if not release.is_file() or not script.is_file():
         raise Failure(f"ODOO_SRC={root} has no odoo/release.py, or no odoo-bin.")
     if not SERIES.search(release.read_text()):
         raise Failure(f"ODOO_SRC={root} is another series than 19.0.")
     return Odoo(root, script)
-
-
-def _package():
-    folder = cache.folder() / "odoo"
-    try:
-        cache.built(folder, lambda: _unpack(folder))
-    except Failure as failure:
-        raise Failure(f"{failure}\n{WAY_ROUND}") from failure
-    return Odoo(folder / PACKAGES, folder / "usr/bin/odoo")
-
-
-def _unpack(folder):
-    log = cache.new_log("odoo")
-    with step("Finding Odoo 19 (Debian unstable)"):
-        apt = Apt(cache.folder() / "apt" / "sid", log, _sid(log))
-        apt.update()
-    with step("Downloading Odoo 19 (about 123 MB)"):
-        # Odoo's jQuery is a link to where libjs-jquery has it.
-        archives = apt.download("odoo-19", "libjs-jquery")
-    with step("Unpacking Odoo 19 (about 300 MB)"):
-        for archive in archives:
-            apt.unpack(
-                archive, folder, exclude=[*TRANSLATIONS, SECOND_COPY_OF_THE_ADDONS]
-            )
-        _supply_missing_file(folder / PACKAGES)
-
-
-def _sid(log):
-    """The source line of Debian unstable, on the mirror that this machine uses."""
-    machine = Apt(cache.folder() / "apt" / "machine", log)
-    machine.update()
-    mirrors = machine.output(
-        "indextargets",
-        "--format=$(REPO_URI)",
-        "Created-By: Packages",
-        "Origin: Debian",
-        "Label: Debian",
-    )
-    if not mirrors:
-        raise Failure("This machine's apt has no mirror of Debian to get Odoo 19 from.")
-    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    signed = f"[signed-by={keyring}] " if keyring.exists() else ""
-    return f"deb {signed}{mirrors[0]} sid main"
-
-
-def _supply_missing_file(root):
-    """Debian leaves out mail's background blur. Without any file of that name, every
-    page logs an error on the browser's console; an empty one is enough."""
-    missing = root / "odoo/addons/mail/static/lib/selfie_segmentation"
-    missing.mkdir(parents=True, exist_ok=True)
-    (missing / "selfie_segmentation.js").touch()

@@ -1,5 +1,5 @@
-"""The virtual environments with the packages of dev/*requirements.txt. Standard library
-only: this runs before there is one."""
+"""What is fetched: packages from PyPI, in virtual environments and as addons, and from
+Debian. Standard library only: this runs before there is a virtual environment."""
 
 import hashlib
 import platform
@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import cache
-from .apt import Apt
 from .process import run
 from .report import step
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+DEBIAN = Path(__file__).with_name("debian.sh")
 LINT_REQUIREMENTS = REQUIREMENTS.with_name("lint-requirements.txt")
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile"]
 
@@ -35,25 +35,14 @@ def python(requirements=REQUIREMENTS):
 def _build(folder, executable, requirements):
     log = cache.new_log("packages")
     error = "The Python packages could not be installed."
-    version = platform.python_version()
-    with step(f"Installing {requirements.name} (Python {version})"):
+    with step(f"Installing {requirements.name} (Python {platform.python_version()})"):
         without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
         run([sys.executable, "-m", "venv", *without_pip, folder], log, error)
         if without_pip:
-            _install_pip(executable, log, error)
+            run(["bash", DEBIAN, "pip", folder], log, error)
+            [wheel] = folder.glob("usr/share/python-wheels/pip-*.whl")
+            run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
         run([executable, *PIP, "-r", requirements], log, error)
-
-
-def _install_pip(executable, log, error):
-    """Debian's Python comes without pip and ensurepip; its mirror has a wheel of it."""
-    apt = Apt(cache.folder() / "apt" / "machine", log)
-    apt.update()
-    target = cache.folder() / "pip"
-    target.mkdir(exist_ok=True)
-    for archive in apt.download("python3-pip-whl"):
-        apt.unpack(archive, target)
-    wheel = next(target.glob("usr/share/python-wheels/pip-*.whl"))
-    run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
 
 
 def queue_job(executable):
@@ -78,3 +67,16 @@ def queue_job_version(addons):
     """The version of the queue_job in that addons path."""
     [metadata] = addons.parents[1].glob("odoo_addon_queue_job-*.dist-info")
     return metadata.name
+
+
+def unpack(name, what, way_round):
+    """The folder of the cache with what debian.sh unpacks by that name; the other two
+    tell a user what it is, and what to do if that fails."""
+    folder, log = cache.folder() / name, cache.new_log(name)
+    error = f"{what} could not be unpacked. {way_round}"
+
+    def build():
+        with step(f"Fetching {what}"):
+            run(["bash", DEBIAN, name, folder], log, error)
+
+    return cache.built(folder, build)

@@ -1,7 +1,6 @@
 """Programs that the commands start."""
 
 import ctypes
-import os
 import shlex
 import signal
 import socket
@@ -13,7 +12,7 @@ from tempfile import TemporaryFile
 
 from .report import Failure
 
-FORWARDED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 
@@ -26,24 +25,17 @@ def die_with_us():
 def run(command, log, error, **options):
     """Run command with its output appended to log; error is the Failure's sentence."""
     command = [str(part) for part in command]
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
     with log.open("ab") as output:
         output.write(f"$ {shlex.join(command)}\n".encode())
         output.flush()
-        if "input" not in options:
-            options.setdefault("stdin", subprocess.DEVNULL)
+        options |= {"stdout": output, "stderr": output, "preexec_fn": die_with_us}
         try:
-            code = subprocess.run(
-                command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=die_with_us,
-                **options,
-            ).returncode
-        except (OSError, subprocess.TimeoutExpired) as problem:
+            subprocess.run(command, check=True, **options)
+        except (OSError, subprocess.SubprocessError) as problem:
             output.write(f"{problem}\n".encode())
-            code = 1
-    if code:
-        raise Failure(f"{error} Log: {log}")
+            raise Failure(f"{error} Log: {log}") from problem
 
 
 def wait_until(condition, seconds, error):
@@ -59,29 +51,26 @@ def wait_until(condition, seconds, error):
 def attend(command, variables):
     """Run command in the foreground, hand it our signals, return its exit status.
 
-    From a terminal, Ctrl-C reaches it directly. Elsewhere it has a process group of its
-    own, so that a signal to the whole group (timeout does that) reaches it once.
+    From a terminal, Ctrl-C reaches it directly. Elsewhere it has a session of its own,
+    so that a signal to the whole group (timeout does that) reaches it once.
     """
     interactive = sys.stdin.isatty()
-    waited = FORWARDED | {signal.SIGCHLD}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    child = subprocess.Popen(
+        command,
+        env=variables,
+        preexec_fn=die_with_us,
+        start_new_session=not interactive,
+    )
 
-    def prepare():
-        die_with_us()
-        if not interactive:
-            os.setpgid(0, 0)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    def forward(number, _frame):
+        if not interactive or number in (signal.SIGTERM, signal.SIGHUP):
+            child.send_signal(number)
 
-    try:
-        child = subprocess.Popen(command, env=variables, preexec_fn=prepare)
-        while child.poll() is None:
-            received = signal.sigwaitinfo(waited)
-            from_terminal = received.si_code > 0
-            if received.si_signo != signal.SIGCHLD and not from_terminal:
-                child.send_signal(received.si_signo)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+    handlers = {number: signal.signal(number, forward) for number in FORWARDED}
+    code = child.wait()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
 
 
 @contextmanager
@@ -109,12 +98,10 @@ def odoo_shell(database, code, log, **options):
 
 def free_port(preferred):
     """Return the preferred port if nobody listens there, or any that is free."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise AssertionError("the system has no free port")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

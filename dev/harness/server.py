@@ -1,6 +1,13 @@
 """What the tests and the commands share: modules in tests/ that need no Odoo."""
 
 import importlib.util
+from contextlib import contextmanager
+
+from .cache import new_log
+from .process import wait_until
+from .report import Failure, step
+
+PATIENCE = 60  # seconds
 
 
 def load_from_tests(checkout, name):
@@ -15,3 +22,31 @@ def load_from_tests(checkout, name):
 def load_odoo_server(checkout):
     """The class OdooServer of tests/server.py."""
     return load_from_tests(checkout, "server").OdooServer
+
+
+@contextmanager
+def odoo_server(checkout, database, cron_workers, *options):
+    """A prefork OdooServer with so many cron workers, which have started.
+
+    At the end it is killed: its runners might go on for long.
+    """
+    workers = ["--workers=2", f"--max-cron-threads={cron_workers}"]
+    log = new_log(database)
+    server = load_odoo_server(checkout)(database, *workers, *options, log=log)
+    try:
+        with step(f"Starting Odoo, cron workers: {cron_workers}"):
+            server.start()
+            wait_until(
+                lambda: len(server.cron_workers()) == cron_workers or check(server),
+                PATIENCE,
+                f"Odoo has no cron workers. Log: {log}",
+            )
+        yield server
+    finally:
+        server.kill()
+
+
+def check(server):
+    """:raises Failure: the OdooServer has died."""
+    if not server.running:
+        raise Failure(f"The server has died. Log: {server.log}")

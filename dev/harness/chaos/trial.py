@@ -10,9 +10,8 @@ from rich.console import Console
 
 from harness.cache import alone
 from harness.demo import results
-from harness.demo.display import display, ended
-from harness.demo.processes import enqueueing
-from harness.demo.summary import print_mistakes
+from harness.demo.enqueue import enqueueing
+from harness.demo.results import display, ended, print_mistakes
 from harness.environment import environment
 from harness.report import Failure
 

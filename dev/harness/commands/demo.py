@@ -7,17 +7,14 @@ from contextlib import closing, suppress
 import psycopg2
 from rich.console import Console
 
-from harness.cache import new_log
 from harness.demo import results
-from harness.demo.display import display, ended
+from harness.demo.enqueue import enqueueing
 from harness.demo.plan import MINIMUM, make_plan
-from harness.demo.processes import enqueueing, odoo_server, wait_for_workers
-from harness.demo.summary import print_summary
+from harness.demo.site import MANAGER, site
 from harness.environment import environment
 from harness.options import Options
-from harness.report import Failure, step
-from harness.site.served import site
-from harness.site.work import MANAGER
+from harness.report import Failure
+from harness.server import check, odoo_server
 
 PATIENCE = 150  # seconds without a job that ends; Odoo looks for late etas each minute
 
@@ -31,9 +28,8 @@ def main(argv):
         with environment("site" if options.serve else None) as env:
             os.environ.update(env.variables)
             with env.database("demo") as database:
-                if options.serve:
-                    return _serve(console, env, database, options)
-                return _run(console, env, database, options)
+                what = _serve if options.serve else _run
+                return what(console, env, database, options)
     except KeyboardInterrupt:
         console.print("Interrupted; nothing is left running.")
         return 130
@@ -42,12 +38,7 @@ def main(argv):
 def _parse(argv):
     parser = Options("demo", __doc__)
     parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 300)
-    parser.add_argument(
-        "--runners",
-        type=int,
-        metavar="N",
-        help="how many runners (default: 2, or 3 to serve)",
-    )
+    parser.add_number("runners", "how many runners", None, shown="2, or 3 to serve")
     parser.add_argument(
         "--serve",
         action="store_true",
@@ -55,33 +46,28 @@ def _parse(argv):
         "others that run or wait",
     )
     options = parser.parse_args(argv)
-    if options.jobs < MINIMUM:
-        parser.error(f"--jobs must be at least {MINIMUM}")
     if options.runners is None:
         options.runners = 3 if options.serve else 2
-    if options.runners < 1:
-        parser.error("--runners must be at least 1")
+    if options.jobs < MINIMUM or options.runners < 1:
+        parser.error(f"at least {MINIMUM} jobs and 1 runner")
     return options
 
 
 def _run(console, env, database, options):
     plan = make_plan(options.jobs)
-    log = new_log(database)
     console.print(f"{options.jobs} jobs: {plan}", soft_wrap=True, highlight=False)
-    console.print(f"Odoo's log: {log}", soft_wrap=True, highlight=False)
     with (
-        odoo_server(env, database, options.runners, log) as server,
         enqueueing(database, options.runners, plan) as shell,
+        odoo_server(env.checkout, database, options.runners) as server,
         closing(psycopg2.connect(dbname=database)) as connection,
     ):
+        console.print(f"Odoo's log: {server.log}", soft_wrap=True, highlight=False)
         connection.set_session(readonly=True, autocommit=True)
-        with step(f"Starting Odoo, cron workers: {options.runners}"):
-            wait_for_workers(server, options.runners)
         _watch(console, connection, server, shell, options.jobs)
         jobs, effects = results.read(connection)
         mistakes = list(results.mistakes(plan.jobs, jobs, effects))
         console.rule("Summary")
-        print_summary(console, jobs, effects, mistakes)
+        results.print_summary(console, jobs, effects, mistakes)
     return 1 if mistakes else 0
 
 
@@ -91,13 +77,13 @@ def _watch(console, connection, server, shell, total):
     :raises Failure: the server or the shell is gone, or nothing moves any more.
     """
     best, since = 0, time.monotonic()
-    with display(console, total) as show:
+    with results.display(console, total) as show:
         while best < total:
             counts = results.count_states(connection, total)
             show(counts)
-            if ended(counts) > best:
-                best, since = ended(counts), time.monotonic()
-            _check_alive(server)
+            if results.ended(counts) > best:
+                best, since = results.ended(counts), time.monotonic()
+            check(server)
             if shell.process.poll():
                 raise Failure(f"Enqueueing has failed. Log: {shell.log}")
             if time.monotonic() - since > PATIENCE:
@@ -108,22 +94,17 @@ def _watch(console, connection, server, shell, total):
             time.sleep(0.2)
 
 
-def _check_alive(server):
-    if not server.running:
-        raise Failure(f"The server has died. Log: {server.log}")
-
-
 def _serve(console, env, database, options):
     """Leave a site to the user until Ctrl-C; return 0."""
-    with site(env, database, options.jobs, options.runners) as served:
-        jobs = f"{served.url}/odoo/action-queue_job.action_queue_job"
+    with site(env, database, options.jobs, options.runners) as (url, server):
+        jobs = f"{url}/odoo/action-queue_job.action_queue_job"
         console.print(f"\nThe jobs of a site: [bold]{jobs}[/]", soft_wrap=True)
         console.print(f"Log in as manager of its jobs: {MANAGER}, password {MANAGER}")
         console.print("(as administrator: admin, password admin).")
-        console.print(f"Odoo's log: {served.server.log}", soft_wrap=True)
+        console.print(f"Odoo's log: {server.log}", soft_wrap=True)
         console.print("Ctrl-C stops it and drops the database.")
         with suppress(KeyboardInterrupt):
             while True:
-                _check_alive(served.server)
+                check(server)
                 time.sleep(0.5)
     return 0

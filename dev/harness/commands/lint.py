@@ -1,60 +1,92 @@
 """The quality gates, all of them: what can be told of the files without running them,
 and whether those that are made from others are up to date."""
 
+import os
 import subprocess
 import time
 
-from ..cache import setup_lock
-from ..environment import CHECKOUT
+from .. import cache
+from ..environment import ADDON, CHECKOUT
 from ..options import Options
 from ..packages import LINT_REQUIREMENTS, python
-from ..report import Failure
-from ..sources import addons, files
-from ..xml_format import complaints
+from ..process import run
+from ..report import Failure, step
 from . import pot, readme
 
 OLDEST_PYTHON = "3.10"
+# the versions that .pre-commit-config.yaml names
+PRETTIER = ("prettier@3.9.7", "@prettier/plugin-xml@3.4.2")
 
 
 def main(argv):
     """Return 0 if every gate is passed; the others tell why on stdout."""
     Options("lint", __doc__).parse_args(argv)
-    with setup_lock():
+    with cache.setup_lock():
         tools = python(LINT_REQUIREMENTS).parent
+        modules = _prettier(tools)
     # by the addon's own name: pylint-odoo does not see a manifest in the root
-    modules = [*files(".py", *addons())]
-    dev = [*files(".py", CHECKOUT / "dev")]
+    addons = [ADDON, *(CHECKOUT / "dev" / ".addons").iterdir()]
+    sources = [*_files(".py", *addons)]
+    dev = [*_files(".py", CHECKOUT / "dev")]
     translations = sorted(CHECKOUT.glob("i18n/*.po*"))
+    prettier = [tools / "node", modules / "prettier/bin/prettier.cjs", "--check"]
     vermin = [f"-t={OLDEST_PYTHON}-", "--no-tips", "--violations"]
     gates = {
         "ruff check": _tool(tools / "ruff", "check", "--no-cache"),
         "ruff format": _tool(tools / "ruff", "format", "--no-cache", "--diff"),
-        "pylint-odoo": _tool(tools / "pylint", *modules),
-        "modules": _tool(tools / "oca-checks-odoo-module", *addons()),
+        "pylint-odoo": _tool(tools / "pylint", *sources),
+        "modules": _tool(tools / "oca-checks-odoo-module", *addons),
         "translations": _tool(
             tools / "oca-checks-po", "--disable=po-pretty-format", *translations
         ),
-        "XML format": _xml_format,
-        "Python versions": _tool(tools / "vermin", *vermin, *modules, *dev),
-        "README.rst, index.html": lambda: _command(readme),
-        ".pot": lambda: _command(pot),
+        "XML format": _tool(
+            *("env", f"NODE_PATH={modules}"), *prettier, *_files(".xml", *addons)
+        ),
+        "Python versions": _tool(tools / "vermin", *vermin, *sources, *dev),
+        "README.rst, index.html": lambda: readme.main(["--check"]),
+        ".pot": lambda: pot.main(["--check"]),
     }
     passed = [_pass(name, gate) for name, gate in gates.items()]
     return 0 if all(passed) else 1
 
 
+def _prettier(tools):
+    """The folder of node's modules with prettier and its plugin for XML."""
+    folder = cache.folder() / "prettier" / "-".join(PRETTIER).replace("/", "-")
+
+    def install():
+        with step("Installing prettier"):
+            npm = [tools / "npm", "install", f"--prefix={folder}", *PRETTIER]
+            log, error = cache.new_log("prettier"), "Prettier could not be installed."
+            variables = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+            run(npm, log, error, env=variables)
+
+    return cache.built(folder, install) / "node_modules"
+
+
+def _files(suffix, *folders):
+    """Those below the folders and below what is linked there, but no further."""
+    for folder in folders:
+        for child in sorted(folder.iterdir()):
+            if child.suffix == suffix:
+                yield child
+            elif child.is_dir():
+                yield from sorted(child.rglob(f"*{suffix}"))
+
+
 def _pass(name, gate):
-    start = time.monotonic()
-    found = gate()
+    start, found = time.monotonic(), ""
+    try:
+        gate()
+    except Failure as failure:
+        found = f"\n{failure}"
     duration = f"{time.monotonic() - start:.1f} s"
-    print(f"{name}: {'FAILED' if found else 'ok'} ({duration})", flush=True)
-    if found:
-        print(found, flush=True)
+    print(f"{name}: {'FAILED' if found else 'ok'} ({duration}){found}", flush=True)
     return not found
 
 
 def _tool(*command):
-    """What the command prints, if it fails; else nothing."""
+    """A gate that fails with what the command prints, if that fails."""
 
     def run():
         outcome = subprocess.run(
@@ -66,22 +98,6 @@ def _tool(*command):
             text=True,
         )
         if outcome.returncode:
-            return outcome.stdout.strip() or f"Exit status {outcome.returncode}"
-        return ""
+            raise Failure(outcome.stdout.strip() or f"Exit {outcome.returncode}")
 
     return run
-
-
-def _xml_format():
-    return "\n".join(
-        text for path in files(".xml", *addons()) for text in complaints(path)
-    )
-
-
-def _command(module):
-    """Why the command's --check fails, if it does."""
-    try:
-        module.main(["--check"])
-    except Failure as failure:
-        return str(failure)
-    return ""

@@ -2,44 +2,56 @@
 
 import io
 import os
-from contextlib import closing
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg2
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
-from harness.browser import browser
+from harness.chromium import NAMES, chromium
+from harness.demo.site import MANAGER, site
 from harness.environment import CHECKOUT, environment
 from harness.options import Options
 from harness.report import step
-from harness.site.screens import SCREENS
-from harness.site.served import site
-from harness.site.work import MANAGER
 
 FOLDER = CHECKOUT / "static" / "description"
-SIZE = (1280, 720)
+WIDTH, HEIGHT = 1280, 720
 JOBS, RUNNERS = 300, 3
-LOG_IN = f"""
-    document.querySelector("input[name=login]").value = "{MANAGER}";
-    document.querySelector("input[name=password]").value = "{MANAGER}";
-    document.querySelector("form.oe_login_form").submit()
-"""
-# what was asked for has come, and nothing is in the way of it
-COUNT_REQUESTS = """
-    window.requests = 0;
-    const send = XMLHttpRequest.prototype.send;
-    XMLHttpRequest.prototype.send = function () {
-        window.requests++;
-        this.addEventListener("loadend", () => window.requests--);
-        return send.apply(this, arguments);
-    };
-"""
-QUIET = """
-    !window.requests && document.fonts.status == "loaded"
-    && !document.querySelector(".o_blockUI, .o_loading_indicator, .o_notification")
-"""
-# charts move for a second
-DRAWN = "new Promise((resolve) => setTimeout(resolve, 1500))"
+DRAWN = 1500  # milliseconds; charts move for a second
+IN_THE_WAY = ".o_blockUI, .o_loading_indicator, .o_notification"
+
+JOB = "/odoo/action-queue_job.action_queue_job"
+CHANNEL = "/odoo/action-queue_job.action_queue_job_channel"
+RUNNER = "/odoo/action-queue_job_cron_jobrunner.action_queue_job_runner"
+WAITS = "queue_job WHERE state = 'pending' AND channel = 'root.{}'"
+NAMED = "queue_job_channel WHERE complete_name = 'root.{}'"
+# of the list, or of the first record
+PAGES = {
+    "runners": (RUNNER, None),
+    "channels": (CHANNEL, None),
+    "channel": (CHANNEL, NAMED.format("accounting.invoices")),
+    "channel_paused": (CHANNEL, NAMED.format("shop.newsletter")),
+    "waits_full": (JOB, WAITS.format("accounting.invoices")),
+    "waits_paused": (JOB, WAITS.format("shop.newsletter")),
+    "waits_failed": (JOB, WAITS.format("accounting.closing")),
+    "waits_throttled": (JOB, WAITS.format("shop.stock")),
+    "waits_eta": (JOB, WAITS.format("mail")),
+    "waits_next": (JOB, WAITS.format("warehouse")),
+    "waits_others": (JOB, "queue_job WHERE state = 'wait_dependencies'"),
+    "started": (JOB, "queue_job WHERE state = 'started' AND date_rescued IS NULL"),
+    "rescued": (JOB, "queue_job WHERE state = 'started' AND date_rescued NOTNULL"),
+    "jobs": (JOB, None),
+    "filters": (JOB, None),
+    "pivot": (f"{JOB}?view_type=pivot", None),
+    "graph": (f"{JOB}?view_type=graph", None),
+}
+# of those in the README: the height to which they are cut
+HEIGHTS = {"runners": 280, "channels": 520, "waits_full": 630, "graph": HEIGHT}
+SHOWN = ".o_data_row, .o_form_view .o_field_widget, .o_pivot, .o_graph_renderer canvas"
+MENU = ".o_searchview_dropdown_toggler"
+PER_HOUR = (MENU, ".o_favorite_menu .dropdown-item", MENU)  # a favorite
+CLICKS = {"filters": (MENU,), "pivot": PER_HOUR, "graph": PER_HOUR}
 
 
 def main(argv):
@@ -53,35 +65,68 @@ def main(argv):
         "static/description)",
     )
     folder = parser.parse_args(argv).folder
+    names = PAGES if folder else HEIGHTS
+    folder = folder or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     with environment("site") as env:
         os.environ.update(env.variables)
         with (
             env.database("screenshots") as database,
-            site(env, database, JOBS, RUNNERS) as served,
-            closing(psycopg2.connect(dbname=database)) as connection,
-            browser(*SIZE) as page,
+            site(env, database, JOBS, RUNNERS) as (url, _server),
+            _page(url) as page,
         ):
-            page.call("Page.addScriptToEvaluateOnNewDocument", source=COUNT_REQUESTS)
-            page.open(f"{served.url}/web/login", "form.oe_login_form")
-            page.run(LOG_IN)
-            page.wait("document.querySelector('.o_main_navbar')")
-            for screen in SCREENS:
-                if folder or screen.height:
-                    with step(f"Taking {screen.name}"):
-                        _take(page, served.url, connection, screen, folder or FOLDER)
+            _log_in(page)
+            for name in names:
+                with step(f"Taking {name}"):
+                    address = _address(env.databases, database, *PAGES[name])
+                    _take(page, address, name, folder / f"{name}.png")
     return 0
 
 
-def _take(page, url, connection, screen, folder):
-    page.open(url + screen.address(connection), screen.shown)
-    for code in screen.steps:
-        page.run(code)
-        page.run(DRAWN)
-    page.wait(QUIET)
-    page.run(DRAWN)
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = Image.open(io.BytesIO(page.picture())).convert("RGB")
-    width, height = SIZE
-    picture = picture.crop((0, 0, width, screen.height or height))
+@contextmanager
+def _page(url):
+    """A page of Playwright's, in Chromium; URLs on it begin with that one."""
+    path = os.pathsep.join([*chromium(), os.environ["PATH"]])
+    program = next(filter(None, (shutil.which(name, path=path) for name in NAMES)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"]
+        )
+        yield browser.new_page(
+            base_url=url, viewport={"width": WIDTH, "height": HEIGHT}
+        )
+        browser.close()
+
+
+def _log_in(page):
+    page.goto("/web/login")
+    for field in ("login", "password"):
+        page.fill(f"input[name={field}]", MANAGER)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_selector(".o_main_navbar")
+
+
+def _address(databases, database, path, record):
+    """The path, with the id of the first record if it is for one."""
+    if not record:
+        return path
+    with databases.connect(database=database) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id FROM {record} ORDER BY id LIMIT 1")
+            return f"{path}/{cursor.fetchone()[0]}"
+
+
+def _take(page, address, name, file):
+    page.goto(address)
+    page.wait_for_selector(SHOWN)
+    for selector in CLICKS.get(name, ()):
+        page.click(selector)
+        page.wait_for_timeout(DRAWN)
+    page.wait_for_timeout(DRAWN)
+    page.wait_for_function(f"!document.querySelector('{IN_THE_WAY}')")
+    page.wait_for_timeout(DRAWN)
+    height = HEIGHTS.get(name, HEIGHT)
+    size = {"x": 0, "y": 0, "width": WIDTH, "height": height}
+    picture = Image.open(io.BytesIO(page.screenshot(clip=size))).convert("RGB")
     # a page has few colours; a palette makes the file a third
-    picture.quantize(256).save(folder / f"{screen.name}.png", optimize=True)
+    picture.quantize(256).save(file, optimize=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness import peers
 from harness.chromium import chromium
+from harness.cluster import foreign
 from harness.environment import ADDON, CHECKOUT, environment
-from harness.postgres import foreign
 from harness.process import attend
 from harness.report import Failure
 from harness.templates import complaints, installation_log

@@ -1,42 +1,79 @@
-"""What a user does, in `odoo shell`: duplicate the runner, enqueue jobs.
+"""What a user does: duplicate the runner, edit channels, enqueue the jobs of a plan.
 
-The demo feeds this file to the shell, with a call of `main` behind it.
+`enqueueing` starts an `odoo shell` that calls `main`; the rest is for in there.
 """
 
 import time
+from collections import namedtuple
+from contextlib import contextmanager
+from pathlib import Path
 
-from odoo.addons.queue_job.delay import chain, group
+from harness.cache import new_log
+from harness.process import odoo_shell
+
+from .plan import Plan
+
+Shell = namedtuple("Shell", "process log")
+
+DEV = Path(__file__).resolve().parents[2]
+CODE = """
+import sys
+sys.path.append({dev!r})
+from harness.demo.enqueue import main
+from harness.demo.plan import Batch, Job, Plan
+main(env, {runners}, {plan!r})
+"""
+# In the transaction that enqueues, so that no claim has seen the job yet.
+BACKDATE = """
+    UPDATE queue_job SET date_created = date_created - %s * INTERVAL '1 s'
+     WHERE name = %s
+"""
+
+
+@contextmanager
+def enqueueing(database, runners, plan):
+    """The Shell that has so many runners and enqueues the plan, gone at the end.
+
+    It is in a session of its own: Ctrl-C is for the command alone.
+    """
+    log = new_log(f"{database}-enqueue")
+    code = CODE.format(dev=str(DEV), runners=runners, plan=plan)
+    with odoo_shell(database, code, log, start_new_session=True) as process:
+        yield Shell(process, log)
 
 
 def main(env, runners, plan):
     """Have that many runners, then enqueue the plan, one commit per batch."""
-    first = env.ref("queue_job_cron_jobrunner.queue_job_cron")
-    for number in range(2, runners + 1):
-        first.copy({"name": f"{first.name} {number}"})
+    add_runners(env, runners)
     env.cr.commit()
-    for batch in plan["batches"]:
-        time.sleep(batch["pause"])
-        wait_until_done(env, batch["after"])
-        for name, limits in batch["limits"].items():
-            channel(env, name).write(limits)
-        for stages in batch["graphs"]:
-            chain(
-                *(group(*(delayable(env, job) for job in jobs)) for jobs in stages)
-            ).delay()
+    for batch in plan.batches:
+        time.sleep(batch.pause)
+        _wait_until_done(env, batch.after)
+        enqueue(env, batch)
         env.cr.commit()
 
 
-def wait_until_done(env, count):
-    """Return when at least that many jobs are done."""
-    while count_done(env) < count:
-        time.sleep(0.1)
+def add_runners(env, count):
+    """Have so many runners."""
+    first = env.ref("queue_job_cron_jobrunner.queue_job_cron")
+    for number in range(2, count + 1):
+        first.copy({"name": f"{first.name} {number}"})
 
 
-def count_done(env):
-    count = env["queue.job"].search_count([("state", "=", "done")])
-    # what comes next needs a new snapshot
-    env.cr.rollback()
-    return count
+def enqueue(env, batch):
+    """Edit the channels of the batch, then enqueue its jobs."""
+    from odoo.addons.queue_job.delay import chain, group
+
+    for name, limits in batch.limits.items():
+        channel(env, name).write(limits)
+    for stages in batch.graphs:
+        chain(
+            *(group(*(_delayable(env, job) for job in jobs)) for jobs in stages)
+        ).delay()
+    env.flush_all()
+    for job in Plan([batch]).jobs:
+        if job.age:
+            env.cr.execute(BACKDATE, [job.age, job.token])
 
 
 def channel(env, name):
@@ -49,12 +86,19 @@ def channel(env, name):
     return channels.create({"name": last, "parent_id": channel(env, parent).id})
 
 
-def delayable(env, job):
+def _delayable(env, job):
     ledger = env["queue.job.demo.ledger"].delayable(
-        description=job["token"],
-        priority=job["priority"],
-        eta=job["eta"],
-        max_retries=job["max_retries"],
-        channel=job["channel"],
+        description=job.token,
+        priority=job.priority,
+        eta=job.eta,
+        max_retries=job.max_retries,
+        channel=job.channel,
     )
-    return getattr(ledger, job["method"])(job["token"], *job["args"])
+    return getattr(ledger, job.method)(job.token, *job.args)
+
+
+def _wait_until_done(env, count):
+    """Return when at least that many jobs are done."""
+    while env["queue.job"].search_count([("state", "=", "done")]) < count:
+        time.sleep(0.1)
+        env.cr.rollback()  # what comes next needs a new snapshot

@@ -1,8 +1,21 @@
-"""What became of the jobs, read from the database, against the plan."""
+"""What became of the jobs, read from the database: while they run, and at the end,
+against the plan and in figures."""
 
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import datetime
+import time
+from collections import Counter, defaultdict
+from contextlib import contextmanager
+from statistics import median
+
+from psycopg2.extras import NamedTupleCursor
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
 
 COUNTS = "SELECT state, count(*) FROM queue_job GROUP BY state"
 RETRIED = """
@@ -10,91 +23,166 @@ RETRIED = """
      WHERE retry > 1 OR retry = 1 AND state = 'pending'
 """
 JOBS = """
-    SELECT name, state, retry, exc_name, exc_message, graph_uuid IS NOT NULL,
-           date_created, date_started, date_done, eta
+    SELECT name AS token, state, retry AS tries, exc_name, exc_message,
+           graph_uuid IS NOT NULL AS in_graph, date_created AS created,
+           date_started AS started, date_done AS done, eta
       FROM queue_job
 """
-LEDGER = "SELECT token, pid, date FROM queue_job_demo_ledger"
+EFFECTS = "SELECT token, pid, date FROM queue_job_demo_ledger"
 
-STATES = {"wait_dependencies": "waiting"}
-
-
-@dataclass
-class Ended:
-    """A job's row in the database."""
-
-    token: str
-    state: str
-    tries: int
-    exc_name: str | None
-    exc_message: str | None
-    in_graph: bool
-    created: datetime
-    started: datetime | None
-    done: datetime | None
-    eta: datetime | None
-
-
-@dataclass
-class Effect:
-    """A row that a job has written to the ledger."""
-
-    token: str
-    pid: int
-    date: datetime
+COLORS = {
+    "to come": "dim",
+    "waiting": "magenta",
+    "pending": "yellow",
+    "started": "cyan",
+    "done": "green",
+    "failed": "red",
+    "retried": "blue",
+}
+INTERVAL = 3  # seconds between two plain lines
+SHOWN = 30  # mistakes
 
 
 def count_states(connection, total):
     """Return the number of jobs per state, and of those to come."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
-        counts = {STATES.get(state, state): count for state, count in cursor.fetchall()}
+        counts = dict(cursor.fetchall())
         cursor.execute(RETRIED)
         [retried] = cursor.fetchone()
-    return {
-        "to come": total - sum(counts.values()),
-        **counts,
-        "retried": retried,
-    }
+    to_come = total - sum(counts.values())
+    counts["waiting"] = counts.pop("wait_dependencies", 0)
+    return {**counts, "to come": to_come, "retried": retried}
+
+
+def ended(counts):
+    """Return how many of the counted jobs will not run any more."""
+    return sum(counts.get(state, 0) for state in ("done", "failed", "cancelled"))
+
+
+@contextmanager
+def display(console, total):
+    """Yield a function to call again and again with the count per state.
+
+    It draws a bar on a terminal, and prints a plain line now and then elsewhere.
+    """
+    start = shown = time.monotonic()
+    columns = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    text, drawn = TextColumn("{task.description}"), console.is_terminal
+    with Progress(*columns, text, console=console, disable=not drawn) as bar:
+        task = bar.add_task("", total=total)
+
+        def show(counts):
+            nonlocal shown
+            now, end = time.monotonic(), ended(counts)
+            states = [state for state in COLORS if counts.get(state)]
+            colored = [
+                f"[{COLORS[state]}]{state} {counts[state]}[/]" for state in states
+            ]
+            bar.update(task, completed=end, description="  ".join(colored))
+            if not drawn and (now - shown > INTERVAL or end == total):
+                shown = now
+                plain = ", ".join(f"{state} {counts[state]}" for state in states)
+                line = f"{now - start:4.0f} s: {end} of {total} ended ({plain})"
+                console.print(line, soft_wrap=True)
+
+        yield show
 
 
 def read(connection):
-    """Return the jobs and their effects, two lists."""
-    with connection.cursor() as cursor:
+    """Return the jobs and their effects, two lists of rows with named values."""
+    with connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
         cursor.execute(JOBS)
-        jobs = [Ended(*row) for row in cursor.fetchall()]
-        cursor.execute(LEDGER)
-        return jobs, [Effect(*row) for row in cursor.fetchall()]
+        jobs = cursor.fetchall()
+        cursor.execute(EFFECTS)
+        return jobs, cursor.fetchall()
 
 
 def mistakes(planned, jobs, effects):
-    """Return a sentence for each thing that is not as planned.
+    """Yield a sentence for each thing that is not as planned.
 
     Each planned job is there once, in its state, after so many tries; one that was
     to succeed has one row in the ledger, written after those of the jobs it
     depends on; one that was to fail has none.
     """
-    found = defaultdict(list)
+    found, dates = defaultdict(list), defaultdict(list)
     for job in jobs:
         found[job.token].append(job)
-    dates = defaultdict(list)
     for effect in effects:
         dates[effect.token].append(effect.date)
     for job in planned:
         if len(found[job.token]) != 1:
             yield f"{job.token}: {len(found[job.token])} jobs in the database"
             continue
-        [ended] = found[job.token]
-        if ended.state != job.state:
-            because = (
-                f" ({ended.exc_name}: {ended.exc_message})" if ended.exc_name else ""
-            )
-            yield f"{job.token}: {ended.state}{because}, was to be {job.state}"
-        if ended.tries != job.tries:
-            yield f"{job.token}: tries {ended.tries}, were to be {job.tries}"
+        [end] = found[job.token]
+        if end.state != job.state:
+            because = f" ({end.exc_name}: {end.exc_message})" if end.exc_name else ""
+            yield f"{job.token}: {end.state}{because}, was to be {job.state}"
+        if end.tries != job.tries:
+            yield f"{job.token}: tries {end.tries}, were to be {job.tries}"
         rows = 1 if job.state == "done" else 0
         if len(dates[job.token]) != rows:
             yield f"{job.token}: rows in the ledger {len(dates[job.token])}, not {rows}"
         before = [date for token in job.after for date in dates[token]]
         if before and min(dates[job.token], default=max(before)) <= max(before):
             yield f"{job.token}: did not wait for the jobs that it depends on"
+
+
+def print_summary(console, jobs, effects, mistakes):
+    """Print what the jobs came to, in figures, and what was not meant."""
+    table = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
+    for title, text in _figures(jobs, effects):
+        table.add_row(f"[bold]{title}", escape(text))
+    console.print(table)
+    console.print()
+    print_mistakes(console, mistakes)
+    if not mistakes:
+        console.print(
+            "[green]✔[/] Every job ended as it was meant to, with its effects once."
+        )
+
+
+def print_mistakes(console, mistakes):
+    """Print the first of these sentences, and how many there are beside."""
+    for mistake in mistakes[:SHOWN]:
+        console.print(f"[red]✘[/] {escape(mistake)}", highlight=False)
+    if len(mistakes) > SHOWN:
+        console.print(f"[red]✘[/] and {len(mistakes) - SHOWN} more")
+
+
+def _figures(jobs, effects):
+    """Yield a title and a text for each figure.
+
+    A failed job has no end in the database: its start stands for it. Jobs of a graph
+    wait for each other. An eta is the job's own or that of its last retry.
+    """
+    done = sum(job.state == "done" for job in jobs)
+    shares = " + ".join(map(str, Counter(effect.pid for effect in effects).values()))
+    yield "Done", f"{done} (per cron worker: {shares})"
+    failures = [
+        (job.exc_name, job.exc_message) for job in jobs if job.state == "failed"
+    ]
+    for (name, message), count in Counter(failures).items():
+        yield "Failed", f"{count} with {name}: {message}"
+    retries = [job.tries - 1 for job in jobs if job.tries > 1]
+    yield "Retried", f"{len(retries)} ({sum(retries)} retries)"
+    started = [job for job in jobs if job.started]
+    ends = [job.done or job.started for job in started]
+    seconds = (max(ends) - min(job.started for job in started)).total_seconds()
+    best = max(Counter(end.replace(microsecond=0) for end in ends).values())
+    rate = f"{len(ends) / seconds:.1f} over {seconds:.1f} s"
+    yield "Jobs per second", f"{rate}, {best} in the best second"
+    waited = [
+        job.started - job.created for job in started if not job.eta and not job.in_graph
+    ]
+    yield "Waiting time", _spread(waited, "jobs without eta")
+    late = [job.started - job.eta for job in started if job.eta]
+    yield "Eta delay", _spread(late, "jobs with an eta or a retry")
+
+
+def _spread(durations, what):
+    if not durations:
+        return f"no {what}"
+    seconds = [duration.total_seconds() for duration in durations]
+    middle = f"median {median(seconds):.2f} s, worst {max(seconds):.2f} s"
+    return f"{middle} ({len(seconds)} {what})"
