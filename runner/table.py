@@ -9,6 +9,7 @@ made here, before anything else: the table is asked for once, for two seconds.
 from psycopg2.errors import LockNotAvailable
 
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 from odoo.tools.sql import column_exists, index_exists
 
 from . import counts, look
@@ -40,6 +41,10 @@ LOCK = """
     LOCK TABLE queue_job IN ACCESS EXCLUSIVE MODE;
     SET LOCAL lock_timeout = 0
 """
+REFUSED = (
+    "The table of jobs has to be changed, and is in use. Pause the channel root, or "
+    "stop the runner of jobs, wait until these have ended, and try again: %s"
+)
 RUNNING = """
     SELECT string_agg(COALESCE(name, uuid), ', ')
       FROM (SELECT name, uuid FROM queue_job
@@ -66,19 +71,19 @@ def prepare_table(cr):
         cr.rollback()
         cr.execute(RUNNING)
         [names] = cr.fetchone()
-        raise UserError(
-            "The table of jobs has to be changed, and is in use. Pause the channel "
-            "root (or stop the runner of jobs), wait until these have ended, and try "
-            f"again: {names or 'no job runs, but another transaction is open'}"
-        ) from None
+        # nobody's language is known here
+        reason = REFUSED % (names or "no job, but another transaction is open")
+        raise UserError(reason) from None
     if is_old:
         cr.execute(OLD)
     for name in columns:
-        cr.execute(f"ALTER TABLE queue_job ADD {name} {COLUMNS[name]}")
+        column = SQL.identifier(name), SQL(COLUMNS[name])
+        cr.execute(SQL("ALTER TABLE queue_job ADD %s %s", *column))
     for name in indexes:
-        # the comment is by what Odoo knows that it need not make it anew
-        definition = INDEXES[name]
-        cr.execute(f"CREATE INDEX {name} ON queue_job {definition}")
+        index = SQL.identifier(name), SQL(INDEXES[name].replace("%", "%%"))
+        cr.execute(SQL("CREATE INDEX %s ON queue_job %s", *index))
         if not name.startswith("queue_job__"):
-            cr.execute(f"COMMENT ON INDEX {name} IS %s", [f"INDEX {definition}"])
+            # by the comment Odoo knows that it need not make the index anew
+            comment = f"INDEX {INDEXES[name]}"
+            cr.execute(SQL("COMMENT ON INDEX %s IS %s", index[0], comment))
     cr.commit()  # pylint: disable=invalid-commit

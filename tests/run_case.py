@@ -84,7 +84,7 @@ class RunCase(ServerCase):
         cr.rollback()
         choice = self.claims(cr).claim()
         cr.execute(LEAVE)
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
         env = api.Environment(cr, SUPERUSER_ID, {})
         return env["queue.job"].browse(choice.job and choice.job.id)
 
