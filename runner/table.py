@@ -34,6 +34,7 @@ OLD = f"""
     DROP INDEX IF EXISTS {OLD_INDEXES};
     ALTER TABLE queue_job DROP COLUMN changed_xid;
     ALTER TABLE queue_job ALTER wait_time DROP EXPRESSION IF EXISTS;
+    DROP TABLE IF EXISTS queue_job_runner_wish;
 """
 
 LOCK = """
