@@ -260,6 +260,7 @@ START = (
 # that lingers in a frozen process.
 NET_AFTER = 20
 AGAIN = 1  # seconds, then twice as many, until HORIZON
+LOADED = 10  # seconds
 
 IS_ANY_READY = f"""
     SELECT EXISTS (SELECT FROM queue_job WHERE {IS_READY})
@@ -306,7 +307,7 @@ def _ring(key, moment, again):
         if _timers.get(key, (None,))[0] == moment:
             del _timers[key]
     if kind != MOMENT and not serves_crons():
-        if kind == AT_START:  # not yet, in a server that still loads
+        if kind == AT_START and again < LOADED:  # a server may still be loading
             arm(dbname, again, kind, 2 * again)
         return
     try:
