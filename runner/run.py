@@ -76,12 +76,18 @@ class Run:
         is_off = reason == "its runner is to be off"
         if reason:
             _logger.debug("Run ends after %s jobs: %s", self.jobs, reason)
-            wake.wake(self.control.dbname, runner=None if is_off else self.runner)
+            self._wake_another(None if is_off else self.runner)
         if not self.control.closed and (self.jobs > 1 or is_off):
             # Odoo: nothing remains, or it would call the cron again and again
             self.env["ir.cron"]._commit_progress(
                 max(self.jobs - 1, 0), remaining=0, deactivate=is_off
             )
+
+    def _wake_another(self, otherwise):
+        try:
+            wake.wake(self.control.dbname, runner=otherwise)
+        except wake.NO_CONNECTION as error:
+            wake.wake_later(self.control.dbname, error)
 
     def _work(self):
         """Process jobs and return why there may be more to do, or None."""

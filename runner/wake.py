@@ -24,6 +24,7 @@ from weakref import WeakSet
 
 from psycopg2 import InterfaceError, OperationalError
 from psycopg2.errors import DeadlockDetected, LockNotAvailable
+from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api
 from odoo.fields import Datetime
@@ -33,6 +34,9 @@ from .budget import serves_crons
 from .look import IS_RUNNER, NOW
 
 _logger = logging.getLogger(__name__)
+
+# Odoo may close a database's connections at any time, and may have too many of them.
+NO_CONNECTION = InterfaceError, OperationalError, PoolError
 
 PRESENCE = 0x716A6372  # the first key of the lock; the second is the id of the cron
 LISTENER = "queue_job_runner_"  # and the id of the cron
@@ -191,6 +195,8 @@ def tell(cr, moment=None):
 def _look_after(dbname, data):
     try:
         wake(dbname, moment=data[_SAID])
+    except NO_CONNECTION as error:
+        wake_later(dbname, error)
     except Exception:
         _logger.warning("What may start on %s may start late", dbname, exc_info=True)
 
@@ -277,6 +283,12 @@ def arm(dbname, seconds, is_start=False, again=AGAIN):
         _timers[key] = moment, timer
 
 
+def wake_later(dbname, error, is_start=False, again=AGAIN):
+    """Try again, after there was no connection for it."""
+    _logger.debug("Cron workers of %s not notified: %s", dbname, error)
+    arm(dbname, again, is_start, 2 * again)
+
+
 def registry_loaded(dbname):
     """Let a run look soon after a server's start, if this process runs crons."""
     _loaded.add(dbname)
@@ -292,10 +304,8 @@ def _ring(key, moment, again):
         return
     try:
         wake(dbname)
-    except (InterfaceError, OperationalError) as error:
-        # Odoo may close a database's connections at any time
-        _logger.debug("Cron workers of %s not notified: %s", dbname, error)
-        arm(dbname, again, is_start, 2 * again)
+    except NO_CONNECTION as error:
+        wake_later(dbname, error, is_start, again)
     except Exception:
         _logger.info("Cron workers of %s not notified", dbname, exc_info=True)
 

@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from threading import Event
-from unittest.mock import patch
+from unittest.mock import DEFAULT, Mock, patch
 
 import psycopg2
+from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import db_connect
@@ -223,6 +224,28 @@ class TestWakeUpRaces(RunCase):
         self.query(END_PRESENT)
         self.lose_connection(future)
         self.assertEqual(self.tokens(), ["busy"])
+
+    @contextmanager
+    def no_connection_at_first(self):
+        pools = Mock(wraps=db_connect, side_effect=[PoolError("full"), DEFAULT])
+        with patch.object(wake, "db_connect", pools):
+            yield
+        self.assertEqual(pools.call_count, 2)
+
+    def test_no_connection_to_wake_another_one_with(self):
+        future = self.busy(1, 0.5)
+        with self.no_connection_at_first():
+            future.result(PATIENCE)
+            self.assertWoken(self.runner)
+
+    def test_no_connection_for_the_hook_and_the_timer(self):
+        enqueue = partial(self.enqueue, "record", "job")
+        ring = partial(wake.arm, self.database, 0)
+        for what, failing in (("hook", enqueue), ("timer", ring)):
+            with self.subTest(what), self.no_connection_at_first():
+                self.forget()
+                failing()
+                self.assertWoken(self.runner)
 
     # Run Manually
 
