@@ -98,14 +98,16 @@ IS_EARLIER = f"""
     SELECT {STANDS.format(f"call_at >= {NOW} AND call_at < %(moment)s AND {OF_RUNNER}")}
 """
 
-# Of the runners without a job: one that lingers is told; else one that is absent is
-# triggered, unless somebody has its row (Run Manually, a run that begins or ends). If
-# there is none, and none that will look by itself either, any will do. Without the
-# claims' lock one that is present may be in the middle of its last look: it is not
-# relied upon.
+# Of the runners without a job, or with that of a dead process: one that lingers is told;
+# else one that is absent is triggered, unless somebody has its row (Run Manually, a run
+# that begins or ends). If there is none, and none that will look by itself either, any
+# will do. Without the claims' lock one that is present may be in the middle of its last
+# look: it is not relied upon.
 WAKE = f"""
     WITH busy AS MATERIALIZED (
-        SELECT runner_id FROM queue_job WHERE state IN ('started', 'enqueued')
+        SELECT runner_id
+          FROM queue_job
+         WHERE state IN ('started', 'enqueued') AND runner_id IS NOT NULL
     ), idle AS MATERIALIZED (
         SELECT id,
                %(locked)s AND NOT pg_try_advisory_xact_lock_shared({PRESENCE}, id)
@@ -113,7 +115,8 @@ WAKE = f"""
           FROM ir_cron
          WHERE {IS_RUNNER}
            AND id IS DISTINCT FROM %(runner)s
-           AND NOT EXISTS (SELECT FROM busy WHERE runner_id = ir_cron.id)
+           AND (id NOT IN (SELECT runner_id FROM busy)
+                OR pg_try_advisory_xact_lock({PRESENCE}, id))
     ), absent AS MATERIALIZED (
         SELECT id,
                {STANDS.format(f"cron_id = idle.id AND call_at <= {NOW}")}

@@ -400,7 +400,29 @@ class TestWakeUpOfServers(ServerCase):
                 server = self.start_server(token, *options, "--max-cron-threads=1")
                 self.wait(server, partial(self.is_ready, server), "it is ready")
                 self.assertStartsSoon(server, token, self.now())
+                self.wait(server, self.all_in("done"), "it is done")
                 server.kill()
+
+    def busy_server(self):
+        """Start a server whose runner has a job, with another one behind it."""
+        server = self.server(*PREFORK, "--max-cron-threads=1")
+        self.enqueue(["busy"], "sleep", 60)
+        self.wait(server, self.job_is("busy", "started"), "it is started")
+        self.enqueue(["other"])
+        return server
+
+    def test_start_after_a_crash(self):
+        server = self.busy_server()
+        server.kill()
+        server.log.unlink()
+        server.start()
+        self.wait(server, partial(self.is_ready, server), "it is ready")
+        self.assertStartsSoon(server, "other", self.now())
+
+    def test_worker_that_is_replaced_in_a_job(self):
+        server = self.busy_server()
+        os.kill(self.job("busy")["worker_pid"], signal.SIGKILL)
+        self.assertStartsSoon(server, "other", self.now())
 
     def test_job_that_nobody_heard_of_while_the_worker_was_replaced(self):
         server = self.server(*PREFORK, "--max-cron-threads=1")
