@@ -95,6 +95,12 @@ class Run:
                 max(self.jobs - 1, 0), remaining=0, deactivate=is_off
             )
 
+    def _wake_another(self, otherwise):
+        try:
+            wake.wake(self.control.dbname, runner=otherwise)
+        except wake.NO_CONNECTION as error:
+            wake.wake_later(self.control.dbname, error)
+
     def _work(self):
         """Process jobs and return why there may be more to do, or None."""
         for turn in itertools.count():
@@ -236,12 +242,6 @@ class Run:
         if look.are_waiting:
             moments.append(now + STRANDED)
         return min(filter(None, moments), default=None)
-
-    def _wake_another(self, otherwise):
-        try:
-            wake.wake(self.control.dbname, runner=otherwise)
-        except (PoolError, InterfaceError, OperationalError) as error:
-            _logger.info("What may start may start late: %s", error)
 
     def _leave(self):
         """Let nobody rely on this run any more."""

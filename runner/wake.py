@@ -24,6 +24,7 @@ from weakref import WeakSet
 
 from psycopg2 import InterfaceError, OperationalError
 from psycopg2.errors import DeadlockDetected, LockNotAvailable
+from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api
 from odoo.fields import Datetime
@@ -34,6 +35,9 @@ from .budget import serves_crons
 from .look import IS_LATER, IS_READY, IS_RUNNER, NOW
 
 _logger = logging.getLogger(__name__)
+
+# Odoo may close a database's connections at any time, and may have too many of them.
+NO_CONNECTION = InterfaceError, OperationalError, PoolError
 
 PRESENCE = 0x716A6372  # the first key of the lock; the second is the id of the cron
 LISTENER = "queue_job_runner_"  # and the id of the cron
@@ -95,14 +99,16 @@ IS_EARLIER = f"""
     SELECT {STANDS.format(f"call_at >= {NOW} AND call_at < %(moment)s AND {OF_RUNNER}")}
 """
 
-# Of the runners without a job: one that lingers is told; else one that is absent is
-# triggered, unless somebody has its row (Run Manually, a run that begins or ends). If
-# there is none, and none that will look by itself either, any will do. Without the
-# claims' lock one that is present may be in the middle of its last look: it is not
-# relied upon.
+# Of the runners without a job, or with that of a dead process: one that lingers is told;
+# else one that is absent is triggered, unless somebody has its row (Run Manually, a run
+# that begins or ends). If there is none, and none that will look by itself either, any
+# will do. Without the claims' lock one that is present may be in the middle of its last
+# look: it is not relied upon.
 WAKE = f"""
     WITH busy AS MATERIALIZED (
-        SELECT runner_id FROM queue_job WHERE state IN ('started', 'enqueued')
+        SELECT runner_id
+          FROM queue_job
+         WHERE state IN ('started', 'enqueued') AND runner_id IS NOT NULL
     ), idle AS MATERIALIZED (
         SELECT id,
                %(locked)s AND NOT pg_try_advisory_xact_lock_shared({PRESENCE}, id)
@@ -110,7 +116,8 @@ WAKE = f"""
           FROM ir_cron
          WHERE {IS_RUNNER}
            AND id IS DISTINCT FROM %(runner)s
-           AND NOT EXISTS (SELECT FROM busy WHERE runner_id = ir_cron.id)
+           AND (id NOT IN (SELECT runner_id FROM busy)
+                OR pg_try_advisory_xact_lock({PRESENCE}, id))
     ), absent AS MATERIALIZED (
         SELECT id,
                {STANDS.format(f"cron_id = idle.id AND call_at <= {NOW}")}
@@ -193,6 +200,8 @@ def _look_after(dbname, data):
     try:
         if Registry(dbname).ready:  # else an installation is on its way
             wake(dbname, moment=data[_SAID])
+    except NO_CONNECTION as error:
+        wake_later(dbname, error)
     except Exception:
         _logger.warning("What may start on %s may start late", dbname, exc_info=True)
 
@@ -290,6 +299,12 @@ def arm(dbname, seconds, kind=MOMENT, again=AGAIN):
         _timers[key] = moment, timer
 
 
+def wake_later(dbname, error, kind=MOMENT, again=AGAIN):
+    """Try again, after there was no connection for it."""
+    _logger.debug("Cron workers of %s not notified: %s", dbname, error)
+    arm(dbname, again, kind, 2 * again)
+
+
 def registry_loaded(dbname):
     """Let a run look soon after a server's start, if this process runs crons."""
     _loaded.add(dbname)
@@ -315,10 +330,8 @@ def _ring(key, moment, again):
             arm(dbname, NET_AFTER, NET)
         else:
             wake(dbname)
-    except (InterfaceError, OperationalError) as error:
-        # Odoo may close a database's connections at any time
-        _logger.debug("Cron workers of %s not notified: %s", dbname, error)
-        arm(dbname, again, kind, 2 * again)
+    except NO_CONNECTION as error:
+        wake_later(dbname, error, kind, again)
     except Exception:
         _logger.info("Cron workers of %s not notified", dbname, exc_info=True)
 

@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from threading import Event
-from unittest.mock import patch
+from unittest.mock import DEFAULT, Mock, patch
 
 import psycopg2
+from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import db_connect
@@ -224,6 +225,28 @@ class TestWakeUpRaces(RunCase):
         self.lose_connection(future)
         self.assertEqual(self.tokens(), ["busy"])
 
+    @contextmanager
+    def no_connection_at_first(self):
+        pools = Mock(wraps=db_connect, side_effect=[PoolError("full"), DEFAULT])
+        with patch.object(wake, "db_connect", pools):
+            yield
+        self.assertEqual(pools.call_count, 2)
+
+    def test_no_connection_to_wake_another_one_with(self):
+        future = self.busy(1, 0.5)
+        with self.no_connection_at_first():
+            future.result(PATIENCE)
+            self.assertWoken(self.runner)
+
+    def test_no_connection_for_the_hook_and_the_timer(self):
+        enqueue = partial(self.enqueue, "record", "job")
+        ring = partial(wake.arm, self.database, 0)
+        for what, failing in (("hook", enqueue), ("timer", ring)):
+            with self.subTest(what), self.no_connection_at_first():
+                self.forget()
+                failing()
+                self.assertWoken(self.runner)
+
     # Run Manually
 
     def test_runner_whose_row_is_held_is_passed_over(self):
@@ -377,7 +400,29 @@ class TestWakeUpOfServers(ServerCase):
                 server = self.start_server(token, *options, "--max-cron-threads=1")
                 self.wait(server, partial(self.is_ready, server), "it is ready")
                 self.assertStartsSoon(server, token, self.now())
+                self.wait(server, self.all_in("done"), "it is done")
                 server.kill()
+
+    def busy_server(self):
+        """Start a server whose runner has a job, with another one behind it."""
+        server = self.server(*PREFORK, "--max-cron-threads=1")
+        self.enqueue(["busy"], "sleep", 60)
+        self.wait(server, self.job_is("busy", "started"), "it is started")
+        self.enqueue(["other"])
+        return server
+
+    def test_start_after_a_crash(self):
+        server = self.busy_server()
+        server.kill()
+        server.log.unlink()
+        server.start()
+        self.wait(server, partial(self.is_ready, server), "it is ready")
+        self.assertStartsSoon(server, "other", self.now())
+
+    def test_worker_that_is_replaced_in_a_job(self):
+        server = self.busy_server()
+        os.kill(self.job("busy")["worker_pid"], signal.SIGKILL)
+        self.assertStartsSoon(server, "other", self.now())
 
     def test_job_that_nobody_heard_of_while_the_worker_was_replaced(self):
         server = self.server(*PREFORK, "--max-cron-threads=1")
