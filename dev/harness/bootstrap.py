@@ -11,6 +11,8 @@ def main(arguments):
     try:
         with cache.setup_lock():
             python = packages.python()
+            if arguments[0] not in ("demo", "odoo"):
+                packages.install(python, packages.MORE_REQUIREMENTS)
     except Failure as failure:
         return str(failure)
     except KeyboardInterrupt:

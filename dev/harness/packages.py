@@ -12,8 +12,9 @@ from .process import run
 from .report import step
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
-DEBIAN = Path(__file__).with_name("debian.sh")
+MORE_REQUIREMENTS = REQUIREMENTS.with_name("more-requirements.txt")
 LINT_REQUIREMENTS = REQUIREMENTS.with_name("lint-requirements.txt")
+DEBIAN = Path(__file__).with_name("debian.sh")
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile"]
 
 
@@ -23,26 +24,39 @@ def python(requirements=REQUIREMENTS):
     There is one for each version of Python and of the requirements. Bytecode is left
     out: it goes elsewhere in the cache (PYTHONPYCACHEPREFIX).
     """
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:10]
-    folder = cache.folder() / "venv" / f"{platform.python_version()}-{digest}"
+    name = f"{platform.python_version()}-{_digest(requirements)}"
+    folder = cache.folder() / "venv" / name
     executable = folder / "bin" / "python"
     if not executable.exists():
         (folder / ".done").unlink(missing_ok=True)
-    cache.built(folder, lambda: _build(folder, executable, requirements))
+    cache.built(folder, lambda: _make_venv(folder, executable))
+    install(executable, requirements)
     return executable
 
 
-def _build(folder, executable, requirements):
-    log = cache.new_log("packages")
-    error = "The Python packages could not be installed."
-    with step(f"Installing {requirements.name} (Python {platform.python_version()})"):
-        without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
-        run([sys.executable, "-m", "venv", *without_pip, folder], log, error)
-        if without_pip:
-            run(["bash", DEBIAN, "pip", folder], log, error)
-            [wheel] = folder.glob("usr/share/python-wheels/pip-*.whl")
-            run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
-        run([executable, *PIP, "-r", requirements], log, error)
+def install(executable, requirements):
+    """Install packages in the virtual environment of that Python, if need be."""
+    done = executable.parents[1] / _digest(requirements)
+    if not done.exists():
+        log, error = cache.new_log("packages"), "Packages could not be installed."
+        with step(f"Installing {requirements.name}"):
+            run([executable, *PIP, "-r", requirements], log, error)
+        done.touch()
+
+
+def _digest(requirements):
+    return hashlib.sha256(requirements.read_bytes()).hexdigest()[:10]
+
+
+def _make_venv(folder, executable):
+    log, error = cache.new_log("venv"), "No virtual environment could be made."
+    # Debian's Python comes without pip and ensurepip; its mirror has a wheel of it
+    without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
+    run([sys.executable, "-m", "venv", *without_pip, folder], log, error)
+    if without_pip:
+        run(["bash", DEBIAN, "pip", folder], log, error)
+        [wheel] = folder.glob("usr/share/python-wheels/pip-*.whl")
+        run([executable, f"{wheel}/pip", *PIP[2:], "--no-index", wheel], log, error)
 
 
 def queue_job(executable):
