@@ -99,9 +99,9 @@ IS_EARLIER = f"""
     SELECT {STANDS.format(f"call_at >= {NOW} AND call_at < %(moment)s AND {OF_RUNNER}")}
 """
 
-# Of the runners without a job, or with that of a dead process: one that lingers is told;
-# else one that is absent is triggered, unless somebody has its row (Run Manually, a run
-# that begins or ends). If there is none, and none that will look by itself either, any
+# Of the runners without a job, or with that of a dead process: one that lingers is
+# told; else one that is absent is triggered, unless somebody has its row (Run Manually,
+# a run that begins or ends). If there is none, and none that will look by itself, any
 # will do. Without the claims' lock one that is present may be in the middle of its last
 # look: it is not relied upon.
 WAKE = f"""
