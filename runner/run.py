@@ -195,10 +195,12 @@ class Run:
         if not self._open_work():
             return True
         jobs = self._jobs()
-        for job_id, message in rescue(
-            self.control, look.running, choice.now, jobs._dead_message
-        ):
-            jobs.browse(job_id)._after_death(message)
+        message = jobs._dead_message
+        failed = rescue(self.control, look.running, choice.now, message)
+        if failed:
+            self._leave()  # nobody relies on it while others' code runs
+        for job_id, text in failed:
+            jobs.browse(job_id)._after_death(text)
         if look.are_waiting:
             jobs._release_stranded()
         return True
