@@ -4,6 +4,7 @@ import itertools
 import logging
 import math
 import random
+import threading
 import time
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from . import wake
 from .budget import Budget
 from .claim import CachesChanged, Claims, SwitchedOff
+from .guard import Guard, Lost
 from .regular import RegularRunnerActive, warn_of_regular_runner
 from .rescue import STRANDED, next_rescue, rescue
 from .server_channels import InvalidChannels
@@ -49,6 +51,7 @@ class Run:
         self.runner = env.context.get("cron_id")
         self.budget = Budget(env.context.get("cron_end_time", math.inf))
         self.claims = Claims(env.cr, env.registry, self.runner)
+        self.guard = Guard(env.cr.dbname, self.budget, self._sessions)
         self.jobs = 0
         self.rescued = -math.inf
         self.worked = time.monotonic()  # when this run last had a job
@@ -72,6 +75,7 @@ class Run:
         except SwitchedOff:
             reason = "its runner is to be off"
         finally:
+            self.guard.close()
             self._leave()
             if self.work:
                 self.work.close()
@@ -159,12 +163,22 @@ class Run:
     def _process(self, job):
         self.budget.feed_watchdog()
         try:
-            self._jobs(job.id)._process(commit=True, start=job.start)
+            jobs = self._jobs(job.id)
+            jobs._process(commit=True, start=job.start, guard=self.guard)
+        except Lost as error:
+            _logger.warning("%s", error)
         except Exception:
             _logger.exception("Job %s is left to the rescue", job.id)
         finally:
+            self.guard.rest()
             self.work.close()
             self.worked = time.monotonic()
+
+    def _sessions(self):
+        """Return the pids of PostgreSQL's processes that make the runner look busy: the
+        one with its presence, and Odoo's, with the lock of its cron."""
+        cron = getattr(self.budget.thread, "queue_job_cron_pid", None)
+        return [self.claims.session(), cron]
 
     def _rescue(self, choice):
         """Every now and then, look after what this look has found: jobs of dead
