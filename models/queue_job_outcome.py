@@ -28,7 +28,7 @@ from odoo.addons.queue_job.job import (
     PENDING,
 )
 
-from ..runner.guard import SERVER, STOP, Interrupted
+from ..runner.interrupt import SERVER, STOP, Interrupted
 from ..runner.look import NOW
 from ..runner.transaction import (
     LIMIT_WAIT,
@@ -127,8 +127,8 @@ class QueueJob(models.Model):
         """Store what becomes of a job that has raised, and undo the rest.
 
         :param job: the :class:`Job`, or None if it could not be loaded
-        :param interruption: the :class:`~..runner.guard.Interruption`, if it was asked
-            to end
+        :param interruption: the :class:`~..runner.interrupt.Interruption`, if it was
+            asked to end
         :return: the state, and which try it was
         """
         if commit and isinstance(error, ENDED_ITS_TRANSACTION):
@@ -238,7 +238,7 @@ class QueueJob(models.Model):
     def _write_undone(self, values, now):
         values = dict(values)
         if values["state"] == PENDING and (stop := self._asked_to_stop()):
-            values = self._interrupted(stop, "", values["retry"])
+            values = self._interrupted(stop, values.get("result"), values["retry"])
         if seconds := values.pop("seconds", None):
             values["eta"] = now + timedelta(seconds=seconds)
             values |= dict.fromkeys(("exc_name", "exc_info"), False)
@@ -259,7 +259,7 @@ class QueueJob(models.Model):
             self.env.cr.execute(STORE_FAILURE, {"id": self.id, **values})
             self.invalidate_recordset()
         if values["state"] == CANCELLED:
-            self._after_stop(values["result"])
+            self._after_stop()
 
     def _call_on_fail(self, job, values, commit):
         """Call the job function's *on fail* method, once: what goes wrong is logged.

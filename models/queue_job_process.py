@@ -18,6 +18,7 @@ from odoo.addons.queue_job.exception import FailedJobError
 from odoo.addons.queue_job.job import DONE, Job
 
 from ..runner.claim import channels_in_force, note_start, start_job
+from ..runner.interrupt import Watched
 from ..runner.transaction import LIMIT_WAIT, commit_then_run_hooks, lock_job, storable
 from .queue_job_stop import end_job
 
@@ -53,7 +54,7 @@ class QueueJob(models.Model):
         :param start: the ``date_started`` of the claim, None: whatever it is
         :param guard: the :class:`~..runner.guard.Guard` of the run, if the job may be
             interrupted
-        :raises ~..runner.guard.Lost: the guard has ended it
+        :raises ~..runner.interrupt.Lost: the guard has ended it
         """
         self.ensure_one()
         pid = None
@@ -103,7 +104,7 @@ class QueueJob(models.Model):
                 job = self._load()
                 if guard:
                     end = partial(end_job, self.env.registry, self.id, start)
-                    watched = guard.watch(job, self, start, pid, end)
+                    watched = Watched(guard, job, self, start, pid, end)
                 with watched or nullcontext():
                     job.perform()
                     # before the end is noted: the stored computed fields are part

@@ -14,7 +14,8 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.addons.queue_job.job import FAILED, STARTED
 
 from ..runner.budget import CPU, REAL
-from ..runner.guard import FUNCTION, IS_STOPPED, SERVER, STOP, Interruption
+from ..runner.guard import IS_STOPPED
+from ..runner.interrupt import FUNCTION, SERVER, STOP, Interruption
 from ..runner.look import NOW
 from ..runner.transaction import store_apart
 
@@ -43,7 +44,9 @@ STOPPING = """
       LEFT JOIN res_partner AS partner ON partner.id = users.partner_id
      WHERE stop.job_number = ANY(%s) AND job.state = 'started'
 """
-FORGET_STOP = "DELETE FROM queue_job_stop WHERE job_number = %s RETURNING user_id"
+FORGET_STOP = """
+    DELETE FROM queue_job_stop WHERE job_number = %s RETURNING user_id, date
+"""
 
 
 class QueueJob(models.Model):
@@ -106,7 +109,7 @@ class QueueJob(models.Model):
         )
 
     def _asked_to_stop(self):
-        """Return the :class:`~..runner.guard.Interruption` that was asked for, or None."""
+        """Return the :class:`~..runner.interrupt.Interruption` that was asked for, or None."""
         values = {"id": self.id, "start": self.date_started}
         self.env.cr.execute(IS_STOPPED, values)
         if row := self.env.cr.fetchone():
@@ -114,13 +117,15 @@ class QueueJob(models.Model):
             return Interruption(STOP, user_id=user_id, date=date)
         return None
 
-    def _after_stop(self, message):
+    def _after_stop(self):
         """Say who has stopped this job, and cancel those that wait for it."""
         try:
             with self.env.cr.savepoint():
                 self.env.cr.execute(FORGET_STOP, [self.id])
-                [user_id] = self.env.cr.fetchone() or [SUPERUSER_ID]
-                author = self.env["res.users"].browse(user_id).partner_id
+                stop = Interruption(STOP, 0, *self.env.cr.fetchone())
+                message = self._interruption_message(stop)
+                self._write_outcome({"result": message})
+                author = self.env["res.users"].browse(stop.user_id).partner_id
                 self.message_post(body=message, author_id=author.id)
                 self._load().cancel_dependent_jobs()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
@@ -169,7 +174,7 @@ def end_job(registry, job_id, start, interruption, place, undo):
             job = jobs(cr)
             job._call_on_fail(job._load(), values, commit=True)
 
-    store = partial(store_apart, registry.db_name, job_id, start, store)
+    store = partial(store_apart, registry.db_name, job_id, start, store, "500ms")
     try:
         is_ours = store()
     except (PoolError, psycopg2.Error) as error:

@@ -5,6 +5,7 @@ Odoo limits cron workers in ways that a run can only see from inside; what is
 read here is private to ``odoo/service/server.py`` (19.0) and read nowhere else.
 """
 
+import faulthandler
 import select
 import signal
 import threading
@@ -43,6 +44,15 @@ def serves_crons():
     return isinstance(_server(), WorkerCron) or "cron" in types
 
 
+def margin(limit):
+    """Return how long before a limit of the process its job is interrupted, in seconds.
+
+    >>> margin(20), margin(120), margin(3600)
+    (3, 12.0, 30)
+    """
+    return min(max(limit / 10, 3), 30)
+
+
 class Budget:
     """The time of one run, asked between two jobs.
 
@@ -56,6 +66,7 @@ class Budget:
         self.worker = self.server if isinstance(self.server, Worker) else None
         self.thread = threading.current_thread()
         self.fed = time.monotonic()
+        self.dies = False
 
     def spent(self, first):
         """Return why the run must end before its next job, or None.
@@ -99,6 +110,14 @@ class Budget:
         another one."""
         if self.worker:
             self.worker.alive = False
+
+    def die_after(self, seconds):
+        """Let the kernel end a prefork worker then, by SIGALRM, with its stacks in the
+        log; 0: not any more."""
+        if self.worker and (seconds or self.dies):
+            self.dies = bool(seconds)
+            faulthandler.register(signal.SIGALRM, chain=True)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def wait(self, connection, seconds):
         """Wait for news on the connection for that long at most.

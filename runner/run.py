@@ -4,7 +4,6 @@ import itertools
 import logging
 import math
 import random
-import threading
 import time
 from datetime import timedelta
 
@@ -18,7 +17,8 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from . import wake
 from .budget import Budget
 from .claim import CachesChanged, Claims, SwitchedOff
-from .guard import Guard, Lost
+from .guard import Guard
+from .interrupt import Lost
 from .regular import RegularRunnerActive, warn_of_regular_runner
 from .rescue import STRANDED, next_rescue, rescue
 from .server_channels import InvalidChannels
@@ -99,6 +99,9 @@ class Run:
                     continue
                 choice = self._claim()
                 if choice.job:
+                    self.guard.is_busy = True
+                    if self.budget.stopping():
+                        continue
                     self._commit_claim()
                     self._process(choice.job)
                     self._rescue(choice)
@@ -170,7 +173,8 @@ class Run:
         except Exception:
             _logger.exception("Job %s is left to the rescue", job.id)
         finally:
-            self.guard.rest()
+            self.budget.die_after(0)
+            self.guard.is_busy = False
             self.work.close()
             self.worked = time.monotonic()
 

@@ -57,10 +57,11 @@ LOCK_JOB = """
 
 # Who has a row that others wait for does not wait for another one without a limit:
 # PostgreSQL sees no deadlock across two connections of one process.
-LIMIT_WAIT = "SET LOCAL lock_timeout = '5s';"
+WAIT = "5s"
+LIMIT_WAIT = f"SET LOCAL lock_timeout = '{WAIT}';"
 
 STILL_CLAIMED = f"""
-    {LIMIT_WAIT}
+    SET LOCAL lock_timeout = %(wait)s;
     SELECT {NOW}
       FROM queue_job
      WHERE id = %(id)s
@@ -157,15 +158,18 @@ def store_outcome(work, job_id, start, store, apart=True):
     return is_ours
 
 
-def store_apart(dbname, job_id, start, store):
-    """Do the same once, on a connection of its own."""
+def store_apart(dbname, job_id, start, store, wait=WAIT):
+    """Do the same once, on a connection of its own.
+
+    :param wait: for how long, if somebody has locked the job's row
+    """
     with db_connect(dbname).cursor() as cr:
         keep_quiet(cr)
-        return _store(cr, job_id, start, store)
+        return _store(cr, job_id, start, store, wait)
 
 
-def _store(cr, job_id, start, store):
-    values = {"id": job_id, "start": start}
+def _store(cr, job_id, start, store, wait=WAIT):
+    values = {"id": job_id, "start": start, "wait": wait}
     cr.execute(STILL_CLAIMED, values, log_exceptions=False)
     if row := cr.fetchone():
         store(cr, row[0])

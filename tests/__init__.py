@@ -54,6 +54,8 @@ from . import test_slice
 from . import test_standing_aside
 from . import test_statements
 from . import test_stop
+from . import test_stop_button
+from . import test_stop_servers
 from . import test_timer
 from . import test_to_oca
 from . import test_tours

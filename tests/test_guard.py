@@ -45,7 +45,7 @@ class TestGuard(RunCase):
     def test_sql_and_python_are_broken(self):
         with self.cursor() as cr:
             cr.execute("INSERT INTO queue_job_demo_ledger (token) VALUES ('locked')")
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
             cr.execute("SELECT 1 FROM queue_job_demo_ledger FOR UPDATE")
             for how, *args in (
                 ["sql"],
@@ -98,7 +98,9 @@ class TestGuard(RunCase):
                 self.assertInterrupted(self.job(job), how)
                 self.assertEqual(self.tokens(), ["Interrupted", "after"])
                 self.assertIn("is back from job", "\n".join(logs.output))
-                self.assertRegex("\n".join(logs.output), "does not end: thread .* lost")
+                self.assertRegex(
+                    "\n".join(logs.output), "does not end, and thread .* is lost"
+                )
 
     def test_no_thread_is_left(self):
         self.enqueue("sleep", "a", 1.2)

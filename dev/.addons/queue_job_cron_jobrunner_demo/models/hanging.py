@@ -8,6 +8,8 @@ from contextlib import suppress
 
 from odoo import api, models
 
+from odoo.addons.queue_job.exception import RetryableJobError
+
 FOREVER = 10_000
 
 
@@ -70,3 +72,9 @@ class Hanging(models.Model):
     def _hang_in_own_cursor(self):
         with self.env.registry.cursor() as cr:
             cr.execute("SELECT pg_sleep(%s)", [FOREVER])
+
+    @api.model
+    def flaky_later(self, token, seconds):
+        """Ask for another try, some seconds later."""
+        time.sleep(seconds)
+        raise RetryableJobError(f"{token} is not ready yet")
