@@ -1,6 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """The flag that makes a scheduled action a runner; adding and switching runners."""
 
+import threading
+
 from psycopg2.errors import LockNotAvailable
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -70,7 +72,7 @@ class IrCron(models.Model):
     def _process_job(cls, cron_cr, job):
         """Odoo's cursor is open, and idle, for as long as the run lasts."""
         if job.get("queue_job_runner"):
-            protect(cron_cr)
+            threading.current_thread().queue_job_cron_pid = protect(cron_cr)
         return super()._process_job(cron_cr, job)
 
     @api.model

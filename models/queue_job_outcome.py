@@ -20,8 +20,15 @@ from odoo.service.model import (
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY, RunJobController
 from odoo.addons.queue_job.exception import FailedJobError, RetryableJobError
-from odoo.addons.queue_job.job import DEFAULT_MAX_RETRIES, DONE, FAILED, PENDING
+from odoo.addons.queue_job.job import (
+    CANCELLED,
+    DEFAULT_MAX_RETRIES,
+    DONE,
+    FAILED,
+    PENDING,
+)
 
+from ..runner.interrupt import SERVER, STOP, Interrupted
 from ..runner.look import NOW
 from ..runner.transaction import (
     LIMIT_WAIT,
@@ -103,6 +110,7 @@ class QueueJob(models.Model):
             "exec_time": job.exec_time,
             "result": job.result or False,
             "exc_name": False,
+            "exc_message": False,
             "exc_info": False,
         }
         try:
@@ -115,15 +123,21 @@ class QueueJob(models.Model):
         self.with_context(**sentinel).write(values)
         self.env.cr.flush()
 
-    def _store_undone(self, error, job, start, commit):
+    def _store_undone(self, error, job, start, commit, interruption=None):
         """Store what becomes of a job that has raised, and undo the rest.
 
         :param job: the :class:`Job`, or None if it could not be loaded
+        :param interruption: the :class:`~..runner.interrupt.Interruption`, if it was
+            asked to end
         :return: the state, and which try it was
         """
         if commit and isinstance(error, ENDED_ITS_TRANSACTION):
             self._undo()
-        values = self._outcome(error, job)
+        if interruption:
+            trace = "".join(traceback.format_exception(error))
+            values = self._interrupted(interruption, trace, job.retry)
+        else:
+            values = self._outcome(error, job)
 
         def store(cr, now):
             record = self.with_env(api.Environment(cr, SUPERUSER_ID, {}))
@@ -174,6 +188,29 @@ class QueueJob(models.Model):
         failure = {name: storable(value) for name, value in failure.items()}
         return {"state": FAILED, "retry": retry, **failure}
 
+    def _interrupted(self, interruption, trace, retry):
+        """Decide what becomes of a job that was interrupted.
+
+        :param trace: where
+        :param retry: which try it was. A limit uses it up, as a kill does.
+        :return: the values to write
+        """
+        message = storable(self._interruption_message(interruption))
+        trace = storable(trace)
+        _logger.warning("Job %s %s\n%s", self.uuid, message, trace)
+        if interruption.kind == SERVER:
+            return {"state": PENDING, "retry": retry - 1, "result": message}
+        values = {
+            "retry": retry,
+            "exc_name": Interrupted.__name__,
+            "exc_message": message,
+            "exc_info": f"{trace}\n{message}",
+        }
+        if interruption.kind == STOP:
+            return {**values, "state": CANCELLED, "result": message}
+        is_last = 0 < self.max_retries <= retry
+        return {**values, "state": FAILED if is_last else PENDING}
+
     def _again(self, error, job):
         """Return in how many seconds the job is tried again and why, None if it failed.
 
@@ -200,10 +237,16 @@ class QueueJob(models.Model):
 
     def _write_undone(self, values, now):
         values = dict(values)
+        if values["state"] == PENDING and (stop := self._asked_to_stop()):
+            values = self._interrupted(stop, values.get("result"), values["retry"])
         if seconds := values.pop("seconds", None):
             values["eta"] = now + timedelta(seconds=seconds)
-            names = ("exc_name", "exc_info", "date_started", "date_enqueued")
-            values |= dict.fromkeys([*names, "worker_pid"], False)
+            values |= dict.fromkeys(("exc_name", "exc_info"), False)
+        if values["state"] == PENDING:
+            names = ("date_started", "date_enqueued", "worker_pid")
+            values |= dict.fromkeys(names, False)
+        elif values["state"] == CANCELLED:
+            values["date_cancelled"] = now
         try:
             with self.env.cr.savepoint():
                 self._write_outcome({"date_done": False, **values})
@@ -215,6 +258,8 @@ class QueueJob(models.Model):
             _logger.exception("Failure of job %s stored without the ORM", self.uuid)
             self.env.cr.execute(STORE_FAILURE, {"id": self.id, **values})
             self.invalidate_recordset()
+        if values["state"] == CANCELLED:
+            self._after_stop()
 
     def _call_on_fail(self, job, values, commit):
         """Call the job function's *on fail* method, once: what goes wrong is logged.

@@ -4,6 +4,8 @@
 import logging
 import threading
 import time
+from contextlib import nullcontext
+from functools import partial
 
 from psycopg2 import OperationalError
 from psycopg2.errors import NoActiveSqlTransaction, SerializationFailure
@@ -16,10 +18,11 @@ from odoo.addons.queue_job.exception import FailedJobError
 from odoo.addons.queue_job.job import DONE, Job
 
 from ..runner.claim import channels_in_force, note_start, start_job
+from ..runner.interrupt import Watched
 from ..runner.transaction import LIMIT_WAIT, commit_then_run_hooks, lock_job, storable
+from .queue_job_stop import end_job
 
 _logger = logging.getLogger(__name__)
-
 
 # What a job is loaded from, in one query: also what is not prefetched.
 LOADED = (
@@ -39,7 +42,7 @@ class NotLoadableError(FailedJobError):
 class QueueJob(models.Model):
     _inherit = "queue.job"
 
-    def _process(self, commit=False, start=None):
+    def _process(self, commit=False, start=None, guard=None):
         """Perform this job and store what came of it.
 
         The job ends done, failed or postponed; what it raises ends here. When it is
@@ -49,15 +52,19 @@ class QueueJob(models.Model):
             together, its failure apart and alone. Without it everything stays in the
             caller's transaction.
         :param start: the ``date_started`` of the claim, None: whatever it is
+        :param guard: the :class:`~..runner.guard.Guard` of the run, if the job may be
+            interrupted
+        :raises ~..runner.interrupt.Lost: the guard has ended it
         """
         self.ensure_one()
+        pid = None
         if not commit:
             self.env.flush_all()
             channels = channels_in_force(self.env.cr)
             start_job(self.env.cr, self.id, self.env.context.get("cron_id"))
             note_start(self.env.cr, channels.throttled(self.channel))
             self.invalidate_recordset()
-        elif not self._lock_claimed(start):
+        elif not (pid := self._lock_claimed(start)):
             _logger.warning("Job %s is not ours any more", self.id)
             return
         # Superuser and an empty context, as in the regular runner: what Odoo
@@ -67,7 +74,7 @@ class QueueJob(models.Model):
         label = f"{record.uuid} {record.channel_method_name} in {record.channel}"
         has_dependents = bool((record.dependencies or {}).get("reverse_depends_on"))
         begin = time.monotonic()
-        state, retry = record._perform(commit)
+        state, retry = record._perform(commit, guard, pid)
         seconds = time.monotonic() - begin
         _logger.info(
             "Job %s: %s, try %s, %.3f s", storable(label), state, retry, seconds
@@ -78,27 +85,31 @@ class QueueJob(models.Model):
     def _lock_claimed(self, start=None):
         """Lock the claimed job for this transaction.
 
-        :return: whether it is ours: not if it was found dead and has changed
-            hands between the claim and now.
+        :return: the pid of PostgreSQL's process; None if the job is not ours: it was
+            found dead and has changed hands between the claim and now.
         """
         try:
             return lock_job(self.env.cr, self.id, start)
         except SerializationFailure:
-            return False
+            return None
 
-    def _perform(self, commit):
+    def _perform(self, commit, guard=None, pid=None):
         """Perform the job within a savepoint and store its outcome.
 
         :return: its state, and which try it was.
         """
-        cr, job, start = self.env.cr, None, self.date_started
+        cr, job, start, watched = self.env.cr, None, self.date_started, None
         try:
             with _prevent_commit(cr), cr.savepoint():
                 job = self._load()
-                job.perform()
-                # before the end is noted: the stored computed fields are part
-                # of the job's execution time
-                cr.flush()
+                if guard:
+                    end = partial(end_job, self.env.registry, self.id, start)
+                    watched = Watched(guard, job, self, start, pid, end)
+                with watched or nullcontext():
+                    job.perform()
+                    # before the end is noted: the stored computed fields are part
+                    # of the job's execution time
+                    cr.flush()
                 if cr._cnx.get_transaction_status() == TRANSACTION_STATUS_IDLE:
                     raise NoActiveSqlTransaction
                 if commit:
@@ -109,11 +120,12 @@ class QueueJob(models.Model):
                 self.env.registry.signal_changes()
             return DONE, job.retry
         except BaseException as error:
+            interruption = watched and watched.leave()
             if cr._cnx.closed:
                 self._undo()
                 message = "the connection to the database is lost"
                 raise OperationalError(message) from error
-            end = self._store_undone(error, job, start, commit)
+            end = self._store_undone(error, job, start, commit, interruption)
             in_main_thread = threading.current_thread() is threading.main_thread()
             if isinstance(error, KeyboardInterrupt) and in_main_thread:
                 raise  # the user's, in a shell

@@ -5,7 +5,7 @@ import logging
 from odoo import fields, models
 
 from odoo.addons.queue_job.exception import FailedJobError
-from odoo.addons.queue_job.job import PENDING
+from odoo.addons.queue_job.job import CANCELLED, PENDING
 
 from ..runner.rescue import stranded
 from ..runner.transaction import commit_then_run_hooks
@@ -43,13 +43,18 @@ class QueueJob(models.Model):
         )
 
     def _after_death(self, message):
-        """Tell followers of a job that was failed, then its *on fail* method.
+        """Tell followers of a job that was failed, then its *on fail* method; or who
+        has stopped it.
 
         Its failure is committed by now: what goes wrong here is logged. Committed here.
         """
         cr = self.env.cr
         try:
             cr.rollback()
+            if self.state == CANCELLED:
+                self._after_stop()
+                commit_then_run_hooks(cr)
+                return
             self._message_post_on_failure()
             commit_then_run_hooks(cr)
             values = dict.fromkeys(("exc_message", "exc_info"), message)

@@ -5,6 +5,7 @@ Odoo limits cron workers in ways that a run can only see from inside; what is
 read here is private to ``odoo/service/server.py`` (19.0) and read nowhere else.
 """
 
+import faulthandler
 import select
 import signal
 import threading
@@ -25,6 +26,8 @@ SHARE = 0.5
 
 CHECK = 0.2  # seconds: a threaded server tells nobody that it stops
 
+REAL, CPU = "real", "cpu"  # kinds of limits
+
 
 def _server():
     """Return what owns this process: a worker, or a threaded server.
@@ -41,6 +44,15 @@ def serves_crons():
     return isinstance(_server(), WorkerCron) or "cron" in types
 
 
+def margin(limit):
+    """Return how long before a limit of the process its job is interrupted, in seconds.
+
+    >>> margin(20), margin(120), margin(3600)
+    (3, 12.0, 30)
+    """
+    return min(max(limit / 10, 3), 30)
+
+
 class Budget:
     """The time of one run, asked between two jobs.
 
@@ -51,6 +63,10 @@ class Budget:
     def __init__(self, end):
         self.end = end
         self.server = _server()
+        self.worker = self.server if isinstance(self.server, Worker) else None
+        self.thread = threading.current_thread()
+        self.fed = time.monotonic()
+        self.dies = False
 
     def spent(self, first):
         """Return why the run must end before its next job, or None.
@@ -59,15 +75,25 @@ class Budget:
             stops or a limit is reached already.
         """
         share = 1 if first else SHARE
-        if self._stopping():
+        if self.stopping():
             return "the server is stopping"
         if not first and time.monotonic() >= self.end:
             return "its slice is over"
-        if self._real_time_used() >= share:
-            return "the limit of real time is near"
-        if self._cpu_time_used() >= share:
-            return "the limit of CPU time is near"
+        for limit, left in self._thread_time():
+            if left <= limit * (1 - share):
+                return "the limit of real time is near"
+        for limit, left in self._cpu_time():
+            if left <= limit * (1 - share):
+                return "the limit of CPU time is near"
         return None
+
+    def limits(self):
+        """Return the kind, the seconds, and those that are left, of each limit that
+        would end the job in hand."""
+        real = [*self._thread_time(), *self._watchdog()]
+        return [(REAL, *each) for each in real] + [
+            (CPU, *each) for each in self._cpu_time()
+        ]
 
     def feed_watchdog(self):
         """Give the next job the whole real-time limit of a prefork worker.
@@ -75,8 +101,23 @@ class Budget:
         The watchdog is fed once per pass of the worker's loop, before it
         sleeps: the sleep and what was done before would count.
         """
-        if isinstance(self.server, Worker):
-            self.server.multi.pipe_ping(self.server.watchdog_pipe)
+        if self.worker:
+            self.worker.multi.pipe_ping(self.worker.watchdog_pipe)
+            self.fed = time.monotonic()
+
+    def retire(self):
+        """Let a prefork worker end after the job in hand, for its master to start
+        another one."""
+        if self.worker:
+            self.worker.alive = False
+
+    def die_after(self, seconds):
+        """Let the kernel end a prefork worker then, by SIGALRM, with its stacks in the
+        log; 0: not any more."""
+        if self.worker and (seconds or self.dies):
+            self.dies = bool(seconds)
+            faulthandler.register(signal.SIGALRM, chain=True)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def wait(self, connection, seconds, others_are_due):
         """Wait for news on the connection for that long at most.
@@ -89,7 +130,7 @@ class Budget:
         end, sockets = time.monotonic() + seconds, [connection]
         if isinstance(self.server, WorkerCron):
             sockets += [self.server.dbcursor._cnx, self.server.wakeup_fd_r]
-        while (left := end - time.monotonic()) > 0 and not self._stopping():
+        while (left := end - time.monotonic()) > 0 and not self.stopping():
             readable = select.select(sockets, [], [], min(left, CHECK))[0]
             if connection in readable:
                 return False
@@ -99,34 +140,38 @@ class Budget:
                 return True
             if readable:
                 sockets = [connection]  # the others stay readable
-        return self._stopping()
+        return self.stopping()
 
-    def _stopping(self):
-        if isinstance(self.server, Worker):
-            return not self.server.alive
+    def stopping(self):
+        if self.worker:
+            return not self.worker.alive
         if isinstance(self.server, ThreadedServer):
             return self.server.quit_signals_received > 0
         return False
 
-    def _real_time_used(self):
-        """The used part of a thread's real time; a worker's watchdog is fed."""
-        thread = threading.current_thread()
-        started = getattr(thread, "start_time", None)
-        if not isinstance(self.server, ThreadedServer) or not started:
-            return 0
-        limit = config["limit_time_real"]
-        if getattr(thread, "type", None) == "cron":
-            limit = max(config["limit_time_real_cron"], 0) or limit
-        return (time.time() - started) / limit if limit else 0
+    def _watchdog(self):
+        """Yield the limit of real time of a prefork worker, and what is left of it."""
+        if self.worker and (limit := self.worker.watchdog_timeout):
+            yield limit, limit - (time.monotonic() - self.fed)
 
-    def _cpu_time_used(self):
-        """The used part of a worker's CPU time, which a pass of its loop renews."""
+    def _thread_time(self):
+        """Yield the limit of real time of a server's thread, and what is left of it."""
+        started = getattr(self.thread, "start_time", None)
+        if not isinstance(self.server, ThreadedServer) or not started:
+            return
+        limit = config["limit_time_real"]
+        if getattr(self.thread, "type", None) == "cron":
+            limit = max(config["limit_time_real_cron"], 0) or limit
+        if limit:
+            yield limit, limit - (time.time() - started)
+
+    def _cpu_time(self):
+        """Yield the limit of CPU time of a worker, which a pass of its loop renews, and
+        what is left of it."""
         limit = config["limit_time_cpu"]
-        if not resource or not isinstance(self.server, Worker):
-            return 0
+        if not resource or not self.worker or not limit:
+            return
         soft, _hard = resource.getrlimit(resource.RLIMIT_CPU)
-        if soft == resource.RLIM_INFINITY:
-            return 0
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        left = soft - usage.ru_utime - usage.ru_stime
-        return 1 - left / limit if limit else 0
+        if soft != resource.RLIM_INFINITY:
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            yield limit, soft - usage.ru_utime - usage.ru_stime

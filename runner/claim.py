@@ -354,6 +354,10 @@ class Claims:
             self._wake_for_the_rest(choice)
         return choice
 
+    def session(self):
+        """Return the pid of PostgreSQL's process that has the presence, or None."""
+        return self._backend if self.is_present else None
+
     def linger(self):
         """Listen, from the commit of this look that found nothing on."""
         if self.is_present and not self.lingers:

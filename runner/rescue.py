@@ -35,7 +35,12 @@ LOCK_DEAD = f"""
                  COALESCE(max_retries, 0),
                  COALESCE(worker_pid, 0),
                  COALESCE(EXTRACT(epoch FROM {NOW} - date_started), 0)::int,
-                 runner_id, date_started, uuid, channel_method_name
+                 runner_id, date_started, uuid, channel_method_name,
+                 EXISTS (
+                     SELECT FROM queue_job_stop
+                      WHERE job_number = queue_job.id
+                        AND date_started = queue_job.date_started
+                 )
             FROM queue_job
            WHERE id = %(id)s
              AND {IS_RUNNING}
@@ -97,6 +102,16 @@ END_PRESENCE = f"""
        AND pg_locks.pid <> pg_backend_pid()
        AND state_change AT TIME ZONE 'UTC' < %(start)s + INTERVAL '5 s'
 """
+CANCEL = f"""
+    {FORGET_LOCK}
+    UPDATE queue_job
+       SET state = 'cancelled',
+           retry = %(retry)s,
+           date_cancelled = {NOW},
+           date_rescued = {NOW},
+           rescue_message = %(message)s
+     WHERE id = %(id)s
+"""
 
 
 class Dead(NamedTuple):
@@ -111,6 +126,7 @@ class Dead(NamedTuple):
     start: object
     uuid: str
     method: str
+    is_stopped: bool
 
     @property
     def is_last_try(self):
@@ -118,7 +134,8 @@ class Dead(NamedTuple):
 
 
 def rescue(cr, running, now, message):
-    """Set the jobs nobody works on to pending, or failed if that was the last try.
+    """Set the jobs nobody works on to pending, or failed if that was the last try, or
+    cancelled if that is what somebody has asked for.
 
     A job that was started has used up one try; one that the regular runner had only
     enqueued has not. Nothing is done while the regular runner is in charge: it has a
@@ -127,9 +144,9 @@ def rescue(cr, running, now, message):
     :param running: the jobs that a look has found, ids and :class:`Running`
     :param now: PostgreSQL's time of that look
     :param message: returns the text that tells of a :class:`Dead`
-    :return: the ids of those that have failed, each with its message
+    :return: the ids of those that have failed or are cancelled, each with its message
     """
-    failed = []
+    ended = []
     for job_id, job in running.items():
         if job.since and job.since > now - GRACE:
             continue
@@ -138,14 +155,15 @@ def rescue(cr, running, now, message):
             if dead:
                 text = message(dead)
                 _end(cr, job_id, dead, text)
-                failed += [(job_id, text)] if dead.is_last_try else []
+                if dead.is_stopped or dead.is_last_try:
+                    ended.append((job_id, text))
             cr.commit()  # pylint: disable=invalid-commit
         except (TransactionRollbackError, OperationalError) as error:
             if cr.closed:
                 raise
             cr.rollback()
             _logger.debug("Job %s is not dead, or rescued later: %s", job_id, error)
-    return failed
+    return ended
 
 
 def next_rescue(running, now, runner):
@@ -174,7 +192,12 @@ def _lock(cr, job_id):
 
 def _end(cr, job_id, dead, message):
     values = {"id": job_id, "retry": dead.retry, "message": message}
-    statement = FAIL if dead.is_last_try else REQUEUE
+    if dead.is_stopped:
+        statement, end = CANCEL, "cancelled"
+    elif dead.is_last_try:
+        statement, end = FAIL, "failed"
+    else:
+        statement, end = REQUEUE, "pending again"
     cr.execute(statement, values, log_exceptions=False)
     if dead.runner and dead.start:
         values = {"runner": dead.runner, "start": dead.start}
@@ -185,7 +208,7 @@ def _end(cr, job_id, dead, message):
         dead.method,
         "started" if dead.was_started else "enqueued",
         dead.pid or "unknown",
-        "failed" if dead.is_last_try else "pending again",
+        end,
     )
 
 

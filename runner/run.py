@@ -17,6 +17,8 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from . import wake
 from .budget import Budget
 from .claim import CachesChanged, Claims, SwitchedOff
+from .guard import Guard
+from .interrupt import Lost
 from .look import NOW
 from .regular import RegularRunnerActive, warn_of_regular_runner
 from .rescue import STRANDED, next_rescue, rescue
@@ -61,6 +63,7 @@ class Run:
         self.runner = env.context.get("cron_id")
         self.budget = Budget(env.context.get("cron_end_time", math.inf))
         self.claims = Claims(env.cr, env.registry, self.runner)
+        self.guard = Guard(env.cr.dbname, self.budget, self._sessions)
         self.jobs = 0
         self.rescued = -math.inf
         self.worked = time.monotonic()  # when this run last had a job
@@ -82,6 +85,7 @@ class Run:
         except SwitchedOff:
             reason = "its runner is to be off"
         finally:
+            self.guard.close()
             self._leave()
             if self.work:
                 self.work.close()
@@ -111,6 +115,9 @@ class Run:
                     continue
                 choice = self._claim()
                 if choice.job:
+                    self.guard.is_busy = True
+                    if self.budget.stopping():
+                        continue
                     self._commit_claim()
                     self._process(choice.job)
                     self._rescue(choice)
@@ -175,12 +182,23 @@ class Run:
     def _process(self, job):
         self.budget.feed_watchdog()
         try:
-            self._jobs(job.id)._process(commit=True, start=job.start)
+            jobs = self._jobs(job.id)
+            jobs._process(commit=True, start=job.start, guard=self.guard)
+        except Lost as error:
+            _logger.warning("%s", error)
         except Exception:
             _logger.exception("Job %s is left to the rescue", job.id)
         finally:
+            self.budget.die_after(0)
+            self.guard.is_busy = False
             self.work.close()
             self.worked = time.monotonic()
+
+    def _sessions(self):
+        """Return the pids of PostgreSQL's processes that make the runner look busy: the
+        one with its presence, and Odoo's, with the lock of its cron."""
+        cron = getattr(self.budget.thread, "queue_job_cron_pid", None)
+        return [self.claims.session(), cron]
 
     def _rescue(self, choice):
         """Every now and then, look after what this look has found: jobs of dead

@@ -45,7 +45,7 @@ CHECK_CLIENT = {140000: {"client_connection_check_interval": 10_000}}
 # from a later one. With the share of the job's own row a DELETE waits here, for the
 # job's end, and not for the lock's row with the job's in its hands.
 LOCK_JOB = """
-    SELECT 1
+    SELECT pg_backend_pid()
       FROM queue_job_lock
       JOIN queue_job ON queue_job.id = queue_job_lock.queue_job_id
      WHERE queue_job.id = %(id)s
@@ -57,10 +57,11 @@ LOCK_JOB = """
 
 # Who has a row that others wait for does not wait for another one without a limit:
 # PostgreSQL sees no deadlock across two connections of one process.
-LIMIT_WAIT = "SET LOCAL lock_timeout = '5s';"
+WAIT = "5s"
+LIMIT_WAIT = f"SET LOCAL lock_timeout = '{WAIT}';"
 
 STILL_CLAIMED = f"""
-    {LIMIT_WAIT}
+    SET LOCAL lock_timeout = %(wait)s;
     SELECT {NOW}
       FROM queue_job
      WHERE id = %(id)s
@@ -82,21 +83,26 @@ def settings(version, *groups, local="LOCAL"):
 
 
 def protect(cr):
-    """Make the settings for a connection that is open for the whole run."""
-    cr.execute(settings(cr._cnx.server_version, KEEP_ALIVE, local="SESSION"))
+    """Make the settings for a connection that is open for the whole run; return the pid
+    of PostgreSQL's process."""
+    first = settings(cr._cnx.server_version, KEEP_ALIVE, local="SESSION")
+    cr.execute(first + "SELECT pg_backend_pid()")
+    return cr.fetchone()[0]
 
 
 def lock_job(cr, job_id, start=None):
     """Lock the claimed job for this transaction, its first.
 
     :param start: the ``date_started`` of the claim; None: whatever it is
-    :return: whether it is ours: not if it was found dead and has changed hands
-    :raises psycopg2.errors.SerializationFailure: nor then
+    :return: the pid of PostgreSQL's process; None if the job is not ours: it was found
+        dead and has changed hands
+    :raises psycopg2.errors.SerializationFailure: nor is it then
     """
     values = {"id": job_id, "start": start}
     first = settings(cr._cnx.server_version, KEEP_ALIVE, CHECK_CLIENT)
     cr.execute(first + LOCK_JOB, values, log_exceptions=False)
-    return bool(cr.fetchone())
+    row = cr.fetchone()
+    return row and row[0]
 
 
 def commit_then_run_hooks(cr):
@@ -135,9 +141,7 @@ def store_outcome(work, job_id, start, store, apart=True):
     """
     for attempt in range(1, STORE_TRIES * apart + 1):
         try:
-            with db_connect(work.dbname).cursor() as cr:
-                keep_quiet(cr)
-                return _store(cr, job_id, start, store)
+            return store_apart(work.dbname, job_id, start, store)
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             time.sleep(random.uniform(0, 0.1 * 2**attempt))
         except (PoolError, OperationalError) as error:
@@ -154,8 +158,18 @@ def store_outcome(work, job_id, start, store, apart=True):
     return is_ours
 
 
-def _store(cr, job_id, start, store):
-    values = {"id": job_id, "start": start}
+def store_apart(dbname, job_id, start, store, wait=WAIT):
+    """Do the same once, on a connection of its own.
+
+    :param wait: for how long, if somebody has locked the job's row
+    """
+    with db_connect(dbname).cursor() as cr:
+        keep_quiet(cr)
+        return _store(cr, job_id, start, store, wait)
+
+
+def _store(cr, job_id, start, store, wait=WAIT):
+    values = {"id": job_id, "start": start, "wait": wait}
     cr.execute(STILL_CLAIMED, values, log_exceptions=False)
     if row := cr.fetchone():
         store(cr, row[0])

@@ -22,6 +22,8 @@ from . import test_fresh_environment
 from . import test_from_oca
 from . import test_from_regular_runner
 from . import test_frozen_workers
+from . import test_guard
+from . import test_guard_servers
 from . import test_installation
 from . import test_job_screens
 from . import test_kill
@@ -52,6 +54,8 @@ from . import test_slice
 from . import test_standing_aside
 from . import test_statements
 from . import test_stop
+from . import test_stop_button
+from . import test_stop_servers
 from . import test_timer
 from . import test_to_oca
 from . import test_tours

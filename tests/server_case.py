@@ -26,6 +26,7 @@ JOB_FIELDS = (
     "runner_id",
     "exc_name",
     "exc_message",
+    "result",
 )
 
 

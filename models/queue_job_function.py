@@ -1,0 +1,27 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from collections import namedtuple
+
+from odoo import fields, models, tools
+
+from odoo.addons.queue_job.models.queue_job_function import QueueJobFunction as Base
+
+
+class QueueJobFunction(models.Model):
+    _inherit = "queue.job.function"
+
+    JobConfig = namedtuple(
+        "JobConfig", (*Base.JobConfig._fields, "time_limit"), defaults=[0]
+    )
+
+    time_limit = fields.Integer(
+        string="Time Limit (s)",
+        help="A job that takes longer is interrupted, undone, and tried again; or it "
+        "has failed, if that was its last try. 0: no limit.",
+    )
+
+    @tools.ormcache("name")
+    def job_config(self, name):
+        config = super().job_config(name)
+        function = self.browse(config.job_function_id)
+        return config._replace(time_limit=function.time_limit)

@@ -1,0 +1,135 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Interrupting one job, and nothing but it: each step is taken under a lock that says
+whether the job is still performed, and who leaves takes back under it what has not
+arrived yet. A request to cancel that meets no statement is forgotten by PostgreSQL."""
+
+import ctypes
+import sys
+import threading
+import time
+import traceback
+from itertools import takewhile
+from typing import NamedTuple
+
+FUNCTION, STOP, SERVER = "function", "stop", "server"  # beside the kinds of a Budget
+
+# Of another connection than the run's (Allow Commit) only a statement that has been
+# there for a while: it can't be one of somebody who has got that from the pool since.
+CANCEL = """
+    SELECT pg_cancel_backend(pid)
+      FROM pg_stat_activity
+     WHERE pid = %(pid)s
+        OR pid = %(other)s AND state = 'active'
+           AND query_start < clock_timestamp() - INTERVAL '1 s'
+"""
+
+_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+
+class Interrupted(BaseException):
+    """Raised in a job by its guard."""
+
+
+class Lost(Exception):
+    """The guard has ended the job meanwhile, and stored its outcome."""
+
+
+class Interruption(NamedTuple):
+    """Why: ``kind``, and the limit in seconds, or who has stopped the job and when."""
+
+    kind: str
+    limit: int = 0
+    user_id: int | None = None
+    date: object = None
+    seconds: int = 0  # since the job's start
+
+
+class Watched:
+    """One job, for as long as it is performed: to be entered for that by its thread.
+
+    :param job: the :class:`Job`; ``record`` is its record
+    :param start: the ``date_started`` of its claim
+    :param pid: of PostgreSQL's process of its transaction
+    :param end: stores its outcome from another thread, see :meth:`end`
+    """
+
+    def __init__(self, guard, job, record, start, pid, end):
+        self.guard, self.job, self.pid, self.store = guard, job, pid, end
+        self.values = {"id": record.id, "start": start}
+        self.name = f"{job.uuid} {job.job_function_name}"
+        self.limit = max(job.job_config.time_limit, 0)
+        self.connection = record.env.cr._cnx
+        self.thread = threading.current_thread()
+        self.frame = sys._getframe(1)
+        self.begin = time.monotonic()
+        self.lock = threading.Lock()
+        self.performs, self.is_lost = True, False
+        self.interruption = self.asked = None
+
+    def __enter__(self):
+        self.guard.enter(self)
+
+    def __exit__(self, *exc_info):
+        self.leave()
+
+    def leave(self):
+        """From now on, nothing interrupts the job. Return the :class:`Interruption`, if
+        it was asked to end. What was raised may arrive in here: call it again then.
+
+        :raises Lost: it was ended
+        """
+        with self.lock:
+            self.performs = False
+            if self.asked:
+                _raise_in(ctypes.c_ulong(self.thread.ident), None)
+        self.guard.watched = self.frame = None
+        if self.is_lost:
+            raise Lost(f"Thread {self.thread.name} is back from job {self.name}")
+        return self.interruption
+
+    def age(self):
+        return time.monotonic() - self.begin
+
+    def ask(self, execute, interruption=None):
+        """Break the SQL and the Python of the job, if it is still performed; without an
+        interruption the SQL alone, for what it has begun since."""
+        with self.lock:
+            if not self.performs:
+                return
+            if interruption:
+                seconds = round(self.age())
+                self.interruption = interruption._replace(seconds=seconds)
+                self.asked = time.monotonic()
+            execute(CANCEL, {"pid": self.pid, "other": self._other_pid()})
+            if interruption:
+                ident = ctypes.c_ulong(self.thread.ident)
+                _raise_in(ident, ctypes.py_object(Interrupted))
+
+    def end(self, undo):
+        """Store the outcome, if the job is still performed, and undo it.
+
+        :param undo: ends its session
+        :return: what is to be called then, None if it is not performed any more
+        """
+        with self.lock:
+            if not self.performs:
+                return None
+            self.is_lost = True
+            try:
+                return self.store(self.interruption, self._place(), undo)
+            finally:
+                undo()
+
+    def _other_pid(self):
+        """Where the job is, if not in its run's transaction; a pooler's pids are not
+        PostgreSQL's."""
+        other = self.job.env.cr._cnx
+        is_real = self.connection.get_backend_pid() == self.pid
+        is_other = is_real and other is not self.connection
+        return other.get_backend_pid() if is_other else None
+
+    def _place(self):
+        """Return the stack of the thread, from the job on."""
+        stack = traceback.walk_stack(sys._current_frames().get(self.thread.ident))
+        stack = list(takewhile(lambda each: each[0] is not self.frame, stack))
+        return "".join(traceback.StackSummary.extract(reversed(stack)).format())

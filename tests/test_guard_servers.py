@@ -1,0 +1,180 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+import re
+import signal
+import time
+
+from .server_case import PREFORK, ServerCase
+
+LIMIT = 2
+# what is asked ends within a second, what is ended after five more
+ASKED, ENDED = LIMIT + 2, LIMIT + 5 + 3
+
+
+class GuardCase(ServerCase):
+    """A real server, a job that hangs in it, and the one behind it."""
+
+    def setUp(self):
+        super().setUp()
+        self.only_runners()
+        self.limit(LIMIT)
+
+    def limit(self, seconds):
+        """Give the ledger's method ``hang`` a limit, and a method *on fail*."""
+        with self.transaction() as env:
+            model = env["ir.model"]._get_id("queue.job.demo.ledger")
+            values = {"model_id": model, "method": "hang", "time_limit": seconds}
+            env["queue.job.function"].search([("method", "=", "hang")]).unlink()
+            env["queue.job.function"].create(
+                {**values, "on_fail_method": "record_failure"}
+            )
+
+    def hang(self, how, *args, max_retries=1, **options):
+        [token] = self.enqueue([how], "hang", how, *args, max_retries=max_retries)
+        return token
+
+    def ended(self, token):
+        """A condition: a job has ended, or waits for its next try."""
+        return lambda: self.job(token)["state"] not in ("pending", "started")
+
+    def assertInterrupted(self, token, limit=LIMIT, name="its job function"):
+        job = self.job(token)
+        self.assertEqual((job["state"], job["retry"]), ("failed", 1), job)
+        self.assertEqual(job["exc_name"], "Interrupted")
+        self.assertRegex(
+            job["exc_message"],
+            rf"^interrupted after \d+ s: the limit of {name} is {limit} s$",
+        )
+        [[trace]] = self.query("SELECT exc_info FROM queue_job WHERE name = %s", token)
+        self.assertIn(f"in _hang_in_{token}", trace)
+        self.assertNotIn(token, [done for done, _pid in self.ledger()])
+
+    def assertHangsUntil(self, server, seconds, how, *args):
+        """It hangs for so many seconds, fails, and the next one begins soon."""
+        self.hang(how, *args)
+        after = self.enqueue([f"after {how}"], priority=20)
+        self.wait(server, self.job_is(how, "started"), f"{how} runs")
+        begin = time.monotonic()
+        self.wait(server, self.ended(how), f"{how} is ended")
+        self.assertLess(time.monotonic() - begin, seconds, how)
+        self.assertInterrupted(how)
+        self.wait(server, self.job_is(*after, "done"), f"after {how}")
+        self.assertLess(time.monotonic() - begin, seconds + 5, how)
+        self.wait(server, lambda: "Interrupted" in dict(self.ledger()), "on fail")
+
+
+class TestGuardPrefork(GuardCase):
+    """In a worker of its own, every job ends."""
+
+    def server(self, *options):
+        return super().server(*PREFORK, "--max-cron-threads=1", *options)
+
+    def test_sql_and_python_are_broken(self):
+        server = self.server()
+        for how in ("sql", "python", "exceptions"):
+            self.assertHangsUntil(server, ASKED, how)
+        with self.registry.cursor() as cr:
+            cr.execute("INSERT INTO queue_job_demo_ledger (token) VALUES ('locked')")
+            cr.commit()  # pylint: disable=invalid-commit
+            cr.execute("SELECT 1 FROM queue_job_demo_ledger FOR UPDATE")
+            self.assertHangsUntil(server, ASKED, "lock", "locked")
+        self.assertCronsFine()
+        self.assertNotIn("its process is lost", server.log_text())
+        self.assertNotIn("found dead", server.log_text())
+
+    def test_other_jobs_are_ended_with_their_process(self):
+        server = self.server()
+        for how in ("sleep", "socket", "subprocess", "base_exceptions", "own_row"):
+            worker = server.cron_workers()
+            self.assertHangsUntil(server, ENDED, how)
+            self.assertNotEqual(server.cron_workers(), worker)
+        self.assertEqual(server.log_text().count("its process is lost"), 5)
+        self.assertCronsFine()
+        self.assertNotIn("found dead", server.log_text())
+
+    def test_c_code_that_keeps_the_lock_of_python(self):
+        """The guard can't run either: the process exits, with the place in the log."""
+        server = self.server()
+        self.hang("c")
+        after = self.enqueue(["after"], priority=20)
+        self.wait(server, self.job_is("c", "started"), "it runs")
+        worker = server.cron_workers()
+        gone = lambda: server.cron_workers() != worker  # noqa: E731
+        self.wait(server, gone, "the process exits")
+        self.assertIn("in _hang_in_c", server.log_text())
+        self.wait(server, self.job_is("c", "failed"), "it is found dead", nudge=True)
+        self.wait(server, self.job_is(*after, "done"), "the next one is done")
+
+    def test_before_odoo_kills(self):
+        self.limit(0)
+        server = self.server("--limit-time-real-cron=15")
+        self.hang("sleep")
+        self.wait(server, self.ended("sleep"), "it is ended")
+        name = "real time of its process"
+        self.assertInterrupted("sleep", 15, name)
+        self.assertNotIn("timeout after", server.log_text())
+
+    def test_before_the_limit_of_cpu_time(self):
+        self.limit(0)
+        server = self.server("--limit-time-cpu=6")
+        self.hang("python")
+        self.wait(server, self.ended("python"), "it is ended")
+        self.assertInterrupted("python", 6, "CPU time of its process")
+
+
+class TestGuardThreaded(GuardCase):
+    """What does not answer keeps its thread, and nothing else."""
+
+    def test_interrupted_or_lost(self):
+        self.add_runners(1)
+        server = self.server("--workers=0", "--max-cron-threads=3")
+        for how in ("sql", "python", "exceptions"):
+            self.assertHangsUntil(server, ASKED, how)
+        self.assertHangsUntil(server, ENDED, "sleep")
+        self.assertHangsUntil(server, ENDED, "base_exceptions")
+        lost = re.findall(
+            r"ERROR .* thread odoo.service.cron.cron\d is lost", server.log_text()
+        )
+        self.assertEqual(len(lost), 2)
+        self.assertCronsFine()
+
+
+class TestStoppingServers(GuardCase):
+    """Jobs in hand go back to their place, and no try is used up."""
+
+    def setUp(self):
+        super().setUp()
+        self.limit(0)
+
+    def restart(self, server, signum):
+        """Stop the server while the job runs, and return the seconds."""
+        self.wait(server, self.job_is("sleep", "started"), "it runs")
+        begin = time.monotonic()
+        server.process.send_signal(signum)
+        server.process.wait(30)
+        return time.monotonic() - begin
+
+    def assertAtItsOldPlace(self, before):
+        after = self.job("sleep")
+        self.assertEqual((after["state"], after["retry"]), ("pending", 0))
+        self.assertIn("the server was stopping", after["result"])
+        rank = "SELECT priority, date_created, eta FROM queue_job WHERE name = 'sleep'"
+        self.assertEqual(self.query(rank), before)
+
+    def assertFiveRestartsCostNothing(self, longest, *options):
+        server = self.server(*options, "--max-cron-threads=1")
+        self.hang("sleep")
+        rank = self.query("SELECT priority, date_created, eta FROM queue_job")
+        for signum in [signal.SIGTERM, signal.SIGINT] * 2 + [signal.SIGTERM]:
+            seconds = self.restart(server, signum)
+            self.assertLess(seconds, longest)
+            self.assertAtItsOldPlace(rank)
+            server.start()
+        self.wait(server, self.job_is("sleep", "started"), "it starts again")
+        self.assertNotIn("found dead", server.log_text())
+
+    def test_five_restarts_in_a_row(self):
+        self.assertFiveRestartsCostNothing(10, *PREFORK)
+
+    def test_five_restarts_of_a_threaded_server(self):
+        self.assertFiveRestartsCostNothing(6, "--workers=0")
