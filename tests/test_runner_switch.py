@@ -42,7 +42,7 @@ class TestRunnerSwitch(ServerCase):
     def busy(self, *options):
         """Start a server whose only runner is on a long job, with others behind it."""
         server = self.server(*(options or ONE))
-        self.enqueue(["long"], "sleep", 3, priority=1)
+        self.enqueue(["long"], "sleep", 10, priority=1)
         self.enqueue(["next", "last"])
         self.wait(server, self.job_is("long", "started"), "it is started", nudge=True)
         return server

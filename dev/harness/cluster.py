@@ -93,9 +93,12 @@ class Cluster:
         """The process id of the server that runs."""
         return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
 
-    def restart(self):
-        """Crash the server and start it again; it is ready at the end."""
-        self._control("restart", "--mode=immediate")
+    def restart(self, mode="immediate"):
+        """Crash the server and start it again; it is ready at the end.
+
+        mode: "fast" to stop it in order, with a checkpoint.
+        """
+        self._control("restart", f"--mode={mode}")
 
     @contextmanager
     def running(self):

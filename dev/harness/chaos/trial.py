@@ -31,7 +31,7 @@ def crashable():
         if env.cluster:
             # Without a checkpoint since the database was copied, PostgreSQL's sequences
             # in it go back after a crash.
-            env.cluster.restart()
+            env.cluster.restart("fast")
         yield env, database
 
 
