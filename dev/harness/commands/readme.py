@@ -37,6 +37,8 @@ HTML = {
     "smart_quotes": True,
     "syntax_highlight": "none",  # it would depend on the version of Pygments
     "xml_declaration": False,  # Odoo cannot read a page with one
+    "stylesheet_path": None,  # Odoo takes styles out of the page
+    "embed_stylesheet": False,
 }
 
 
