@@ -81,7 +81,6 @@ DELETE = f"""
 # In `odoo shell`, as a manager of jobs.
 EDIT = """
 import psycopg2
-from datetime import timedelta
 from odoo import fields
 from odoo.exceptions import UserError
 

@@ -1,9 +1,10 @@
-"""`./dev/chaos`: kill what runs the jobs, again and again, and account for every job.
+"""`./dev/chaos`: hit what runs the jobs, again and again, and account for every job.
 
 Several prefork servers share one database and a queue that is filled while they start
-and while they run. Meanwhile cron workers are killed at random, a server
-is killed twice and PostgreSQL crashes once: one of our own that only this command uses;
-a server that PGHOST names is left alone. Exit status 1 tells of violations.
+and while they run. Meanwhile cron workers and servers are killed, servers frozen,
+connections cut and refused; running jobs are edited and deleted, failed ones cancelled,
+and the addon is upgraded. PostgreSQL crashes: one of our own that only this command
+uses; a server that PGHOST names is left alone. Exit status 1 tells of violations.
 """
 
 from harness.chaos import plans
