@@ -2,6 +2,8 @@
 
 from threading import RLock
 
+import psutil
+
 from harness.cache import new_log
 from harness.process import wait_until
 from harness.report import Failure
@@ -53,6 +55,17 @@ class Fleet:
         """The process ids of all cron workers."""
         return sorted(pid for server in self.servers for pid in server.cron_workers())
 
+    def pids(self, server):
+        """Of its master and its cron workers."""
+        with self._changing:
+            return {server.process.pid, *server.cron_workers()}
+
+    def processes(self, server):
+        """All of a server, its master first."""
+        with self._changing:
+            master = psutil.Process(server.process.pid)
+            return [master, *master.children(recursive=True)]
+
     def restart(self, server):
         """Kill a server, start it again, and return its cron workers' process ids."""
         with self._changing:
@@ -76,6 +89,9 @@ class Fleet:
             if self.gone > MOST_RESTARTS:
                 raise Failure(f"The servers don't stay. Logs: {self.logs}")
             return [self.restart(server) for server in gone]
+
+    def count_logged(self, text):
+        return sum(log.read_text(errors="replace").count(text) for log in self.logs)
 
     def wait_until_listening(self, connection):
         """Return when all cron workers listen: an earlier notification is lost on them,

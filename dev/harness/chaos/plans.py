@@ -3,6 +3,7 @@
 from harness.demo.plan import Batch, Job, Plan
 
 LONGEST = 5  # seconds, of a job amid the chaos
+SEQUENTIAL = {"capacity": 1, "sequential": True}
 
 CHANNELS = {
     "root": {"capacity": 6},
@@ -10,13 +11,16 @@ CHANNELS = {
     "root.a.x": {"capacity": 2},
     "root.a.y": {"capacity": 3},
     "root.b": {"capacity": 2},
-    "root.b.z": {"capacity": 1, "sequential": True},
+    "root.b.z": SEQUENTIAL,
 }
 # With these, x and y don't compete for root.a any more, and all of them can be full.
 STEADY_LIMITS = {**CHANNELS, "root.a.y": {"capacity": 2}}
 EDITS = 12
 STEADY_TIME = 15  # seconds, at least
 SHORT, STEADY = "Short", "Steady"  # the first word of the jobs' tokens
+
+HELD, BEHIND = "Held", "Behind"  # a failed job, and one that waits for its end
+LONG = "Long"  # a job that lasts longer than an upgrade waits for locks
 
 BULK_LIMITS = {
     "root": {"capacity": 3},
@@ -33,8 +37,11 @@ def mean_length(count):
     return max(0.5, 240 / count)
 
 
-def chaos(count, rng):
+def chaos(count, held, long, rng):
     """Return a plan of `count` jobs in random order.
+
+    `held` of them fail in a sequential channel of their own, and hold another one there
+    until they are cancelled; `long` of them last long.
 
     They may be tried without end (max_retries 0): whether a job is killed more often
     than it may be tried would be up to chance. Most of them record first and then wait,
@@ -51,6 +58,8 @@ def chaos(count, rng):
         *([[_flaky(n, rng)]] for n in range(1, count // 10 + 1)),
         *(_chain(n, length, rng) for n in range(1, count // 40 + 1)),
         *(_group(n, length, rng) for n in range(1, count // 40 + 1)),
+        *(_held(n) for n in range(1, held + 1)),
+        *([[_long(n, rng)]] for n in range(1, long + 1)),
     ]
     left = count - sum(len(stage) for graph in graphs for stage in graph)
     graphs += [[[_job(f"Plain {n}", "linger", length())]] for n in range(1, left + 1)]
@@ -58,6 +67,7 @@ def chaos(count, rng):
     middle = len(graphs) // 2
     batches = [*_batches(graphs[:middle], 50), *_batches(graphs[middle:], 50)]
     batches[len(batches) // 2].after = count // 10
+    batches[0].limits = {f"root.{HELD}{n}": SEQUENTIAL for n in range(1, held + 1)}
     return Plan(batches)
 
 
@@ -89,6 +99,23 @@ def _group(number, length, rng):
     tokens = [f"Group {number}.{member}" for member in range(rng.choice((3, 5)))]
     first = [_job(token, "sleep", length()) for token in tokens]
     return [first, [_job(f"Group {number} end", "record", after=tokens)]]
+
+
+def _held(number):
+    channel = f"root.{HELD}{number}"
+    first = {"channel": channel, "priority": 1, "state": "cancelled"}
+    second = {"channel": channel, "priority": 2}
+    return [
+        [
+            _job(f"{HELD} {number}", "fail", **first),
+            _job(f"{BEHIND} {number}", "record", **second),
+        ]
+    ]
+
+
+def _long(number, rng):
+    eta = 30 * (number - 1) + rng.randint(1, 10)
+    return _job(f"{LONG} {number}", "linger", 30, priority=1, eta=eta)
 
 
 def capacity(count, length, rng):

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg2
 from rich.console import Console
@@ -80,21 +80,25 @@ class Trial:
             display(self.console, total) as show,
         ):
             while best < total and time.monotonic() - since < PATIENCE:
-                for pids in fleet.look():
-                    blows.note("gone", pids)
-                # PostgreSQL may be away, or have no connection left
-                with suppress(Failure, psycopg2.Error):
+                try:
                     if nudge:
                         self._notify()
                     with self.connect() as connection:
                         counts = results.count_states(connection, total)
+                except (Failure, psycopg2.OperationalError):
+                    pass  # PostgreSQL is away, or has no connection left
+                else:
+                    for pids in fleet.look():
+                        blows.note("gone", pids)
                 show(counts)
-                if ended(counts) > best:
-                    best, since = ended(counts), time.monotonic()
+                if ended(counts) + len(blows.deleted) > best:
+                    best = ended(counts) + len(blows.deleted)
+                    since = time.monotonic()
                 if shell.process.poll():
                     raise Failure(f"Enqueueing has failed. Log: {shell.log}")
                 blows.strike(best, enqueued=shell.process.returncode == 0)
                 time.sleep(TICK)
+            blows.finish()
 
     def _notify(self):
         with self.env.databases.connect() as connection, connection.cursor() as cursor:

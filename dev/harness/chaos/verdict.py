@@ -8,6 +8,7 @@ from typing import NamedTuple
 from harness.demo import results
 
 from .blows import TITLES
+from .plans import BEHIND, HELD
 
 # A change of state that is rolled back leaves no row. A retry has an eta; a job that
 # was found dead and is given another try has not.
@@ -48,6 +49,17 @@ CLAIMS = """
      WHERE state = 'started'
      ORDER BY start
 """
+# Seconds from the end of what held a job to its start.
+HELD_STARTS = f"""
+    SELECT behind.token, EXTRACT(epoch FROM min(behind.at) - max(held.at))::float
+      FROM chaos_journal AS behind
+      JOIN chaos_journal AS held
+        ON behind.token = replace(held.token, '{HELD}', '{BEHIND}')
+     WHERE held.state = 'cancelled' AND behind.state = 'started'
+     GROUP BY behind.token
+"""
+MEANT = "odoo.exceptions.UserError"  # what jobs fail with
+LATE = 30  # seconds; the runners' interval is 300
 CRONS = """
     SELECT cron_name, active, failure_count FROM ir_cron
      WHERE queue_job_runner AND (NOT active OR failure_count > 0)
@@ -72,21 +84,32 @@ def rows(connection, query, *parameters):
 
 
 def judge(connection, plan, blows):
-    """Return figures, a (title, text) for each, and violations, a sentence for each.
-
-    blows: those that were dealt, in that order.
-    """
+    """Return figures, a (title, text) for each, and violations, a sentence for each."""
     jobs, effects = results.read(connection)
     claims = [Claim(*row) for row in rows(connection, CLAIMS)]
     starts = Counter(claim.token for claim in claims)
     for job in plan.jobs:
         job.tries = max(job.tries, starts[job.token])
-    hits, unexplained = _attribute(claims, blows)
-    strangers = {job.token for job in jobs} - {job.token for job in plan.jobs}
+    hits, unexplained = _attribute(claims, blows.dealt)
+    left = [job for job in plan.jobs if job.token not in blows.deleted]
+    strangers = {job.token for job in jobs} - {job.token for job in left}
+    rows_left = Counter(effect.token for effect in effects)
     return _figures(jobs, claims, hits), [
-        *results.mistakes(plan.jobs, jobs, effects),
-        *(f"{token}: nobody has enqueued it" for token in strangers),
+        *blows.violations,
+        *results.mistakes(left, jobs, effects),
+        *(f"{token}: is there" for token in strangers),
+        *(f"{token}: twice" for token in blows.deleted if rows_left[token] > 1),
+        *(
+            f"{job.token}: failed with {job.exc_name}"
+            for job in jobs
+            if job.state == "failed" and job.exc_name != MEANT
+        ),
         *(f"{claim.token}: taken for dead, but not hit" for claim in unexplained),
+        *(
+            f"{token}: started {seconds:.1f} s after it could"
+            for token, seconds in rows(connection, HELD_STARTS)
+            if not 0 < seconds < LATE
+        ),
         *(
             f"{name}: active {active}, failures {failures}"
             for name, active, failures in rows(connection, CRONS)
@@ -98,7 +121,7 @@ def _attribute(claims, blows):
     """Return a (blow, claims that it has interrupted) per blow, and the claims whose
     job was rescued, though no blow has hit them."""
     hits, rescued = [], [claim for claim in claims if claim.rescued]
-    for blow in blows:
+    for blow in sorted(blows, key=lambda blow: blow.begin):
         hits.append((blow, [claim for claim in rescued if blow.hit(claim)]))
         rescued = [claim for claim in rescued if not blow.hit(claim)]
     return hits, rescued
@@ -114,7 +137,7 @@ def _figures(jobs, claims, hits):
         if found:
             yield title, f"{len(found)} (jobs interrupted: {sum(map(len, found))})"
     delays = [
-        (claim.next_start - blow.at).total_seconds()
+        (claim.next_start - blow.begin).total_seconds()
         for blow, claims in hits
         for claim in claims
         if claim.next_start

@@ -80,11 +80,11 @@ def _measure(it, options):
     with it.connect() as connection:
         with Fleet(it.env, it.database, 2, SIZE) as fleet:
             fleet.wait_until_listening(connection)
-            blows = Blows(planned, fleet, None)
+            blows = Blows(it, fleet, planned)
             psutil.cpu_times_percent()
             it.run(plan, fleet, blows)
             idle = psutil.cpu_times_percent().idle
-        figures, violations = judge(connection, plan, blows.dealt)
+        figures, violations = judge(connection, plan, blows)
         violations += limits.exceeded(connection, watch)
         violations += limits.unused(it.console, connection, watch, options.least)
     edits = sum(bool(batch.limits) for batch in plan.batches) - 1
@@ -100,11 +100,12 @@ def _count_wake_ups(it, options):
             [(first,)] = rows(connection, TRIGGERS)
             with listener.cursor() as cursor:
                 cursor.execute("LISTEN cron_trigger")
-            it.run(plan, fleet, Blows([], fleet, None))
+            blows = Blows(it, fleet)
+            it.run(plan, fleet, blows)
         [(last,)] = rows(connection, TRIGGERS)
         [(runs, empty)] = rows(connection, RUNS)
         listener.poll()
-        figures, violations = judge(connection, plan, [])
+        figures, violations = judge(connection, plan, blows)
     triggers = last - first - 1
     counts = [
         ("Triggers", triggers, MOST_TRIGGERS),

@@ -1,13 +1,14 @@
-"""`./dev/chaos`: kill what runs the jobs, again and again, and account for every job.
+"""`./dev/chaos`: hit what runs the jobs, again and again, and account for every job.
 
 Several prefork servers share one database and a queue that is filled while they start
-and while they run. Meanwhile cron workers are killed at random, a server
-is killed twice and PostgreSQL crashes once: one of our own that only this command uses;
-a server that PGHOST names is left alone. Exit status 1 tells of violations.
+and while they run. Meanwhile cron workers and servers are killed, servers frozen,
+connections cut and refused; running jobs are edited and deleted, failed ones cancelled,
+and the addon is upgraded. PostgreSQL crashes: one of our own that only this command
+uses; a server that PGHOST names is left alone. Exit status 1 tells of violations.
 """
 
 from harness.chaos import plans
-from harness.chaos.blows import BUSY_END, Blows, schedule
+from harness.chaos.blows import BUSY_END, KINDS, Blows, schedule
 from harness.chaos.fleet import Fleet
 from harness.chaos.trial import trial
 from harness.chaos.verdict import JOURNAL, judge
@@ -27,24 +28,42 @@ def main(argv):
 def _parse(argv):
     parser = Options("chaos", __doc__)
     parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 2000)
-    parser.add_number("kills", "how many cron workers to kill", 60)
+    kills = "how many cron workers to kill; there are fewer of each other blow"
+    parser.add_number("kills", kills, 60)
     servers = f"how many servers, each with {WORKERS} cron workers"
     parser.add_number("servers", servers, 2)
+    parser.add_argument(
+        "--blows",
+        type=lambda text: text.split(","),
+        default=KINDS,
+        metavar="KIND,...",
+        help=f"which blows fall, of {', '.join(KINDS)} (default: all)",
+    )
     parser.add_seed("which jobs and which blows")
     options = parser.parse_args(argv)
     if options.jobs < MINIMUM or options.kills < 0 or options.servers < 1:
         parser.error(f"at least {MINIMUM} jobs, 0 kills and 1 server")
+    if unknown := set(options.blows) - set(KINDS):
+        parser.error(f"no such blow: {', '.join(unknown)}")
     return options
 
 
 def _run(it, options):
-    plan = plans.chaos(options.jobs, it.rng)
-    counts = {"kill": options.kills, "server": 2, "crash": bool(it.env.cluster)}
+    counts = dict.fromkeys(options.blows, max(2, options.kills // 20))
+    if "kill" in counts:
+        counts["kill"] = options.kills
+    if not it.env.cluster:
+        counts.pop("crash", None)
+    held, long = counts.get("cancel", 0), counts.get("upgrade", 0)
+    plan = plans.chaos(options.jobs, held, long, it.rng)
     busy_end = WORKERS * options.servers * BUSY_END / plans.mean_length(options.jobs)
     last = max(options.jobs // 3, int(options.jobs - busy_end))
+    planned = schedule(it.rng, counts, last, options.jobs)
     it.execute(JOURNAL)
     with Fleet(it.env, it.database, options.servers, WORKERS) as fleet:
-        blows = Blows(schedule(it.rng, counts, last), fleet, it.env.cluster)
+        blows = Blows(it, fleet, planned)
         it.run(plan, fleet, blows, nudge=True)
     with it.connect() as connection:
-        return it.conclude(*judge(connection, plan, blows.dealt))
+        figures, violations = judge(connection, plan, blows)
+    failed = ("Runs of crons that failed", fleet.count_logged(") server action #"))
+    return it.conclude([*figures, failed], violations)
