@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Jobs that were interrupted: *Stop*, what is said of it, ends without their thread."""
+"""Jobs that are interrupted: *Stop*, what is said of it, and the end of those whose
+thread hangs."""
 
 import logging
 from functools import partial
@@ -67,7 +68,7 @@ class QueueJob(models.Model):
             )
 
     def button_stop(self):
-        """Ask for an end of those of these jobs that run: undone, and cancelled.
+        """Ask for the end of those of these jobs that run: undone, and cancelled.
 
         :raises AccessError: not a manager of jobs
         :raises UserError: none of them runs, or the regular runner runs it
@@ -109,7 +110,7 @@ class QueueJob(models.Model):
         )
 
     def _asked_to_stop(self):
-        """Return the :class:`~..runner.interrupt.Interruption` asked for, or None."""
+        """Return what *Stop* has asked for, as an :class:`Interruption`, or None."""
         values = {"id": self.id, "start": self.date_started}
         self.env.cr.execute(IS_STOPPED, values)
         if row := self.env.cr.fetchone():
@@ -135,8 +136,10 @@ class QueueJob(models.Model):
 
 
 class QueueJobStop(models.Model):
-    """Which running jobs are to be stopped. Their rows belong to their runs, and a
-    foreign key would lock the table of jobs."""
+    """Which running jobs are to be stopped: their own rows belong to their runs.
+
+    Without a foreign key, whose making would lock the table of jobs.
+    """
 
     _name = "queue.job.stop"
     _description = "Stopped Job"

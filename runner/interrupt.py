@@ -73,9 +73,11 @@ class Watched:
         self.leave()
 
     def leave(self):
-        """From now on, nothing interrupts the job. Return the :class:`Interruption`, if
-        it was asked to end. What was raised may arrive in here: call it again then.
+        """From now on, nothing interrupts the job.
 
+        What was raised may arrive in here: to be called again then.
+
+        :return: the :class:`Interruption`, if it was asked to end
         :raises Lost: it was ended
         """
         with self.lock:

@@ -23,6 +23,7 @@ from . import test_from_oca
 from . import test_from_regular_runner
 from . import test_frozen_workers
 from . import test_guard
+from . import test_guard_races
 from . import test_guard_servers
 from . import test_installation
 from . import test_job_screens

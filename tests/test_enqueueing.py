@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api
 
 from ..runner import run
-from ..runner.wake import MOMENT, _timers
+from ..runner.wake import MOMENT, PRESENCE, _timers
 from .common import RunnerCase
 from .run_case import RunCase
 
@@ -103,7 +103,11 @@ class TestEnqueueing(RunCase):
         return claims
 
     def work(self, runner):
-        """Let the runner have a job."""
+        """Let the runner have a job, in a process that lives."""
+        cr = self.cursor()
+        self.addCleanup(self.end_presence, cr)
+        cr.execute("SELECT pg_advisory_lock_shared(%s, %s)", [PRESENCE, runner])
+        cr.commit()  # pylint: disable=invalid-commit
         job = self.enqueue("record", f"of {runner}")
         self.execute(
             "UPDATE queue_job SET state = 'started', runner_id = %s WHERE id = %s",

@@ -85,24 +85,24 @@ class TestGuard(RunCase):
         for how in ("sleep", "own_row"):
             with self.subTest(how=how):
                 self.execute("DELETE FROM queue_job_demo_ledger")
-                job = self.enqueue("hang", "effect", how, 10, max_retries=1)
-                with mute_sql_errors, self.assertLogs(ADDON, "WARNING") as logs:
-                    run = self.start(self.run_jobs, 1)
-                    self.wait_until(
-                        lambda job=job: self.state(job) == "failed", "it is ended"
-                    )
-                    self.assertFalse(run.done())
-                    self.wait_until(lambda: self.tokens(), "on fail is called")
-                    after = self.enqueue("record", "after")
-                    self.run_in_thread(seconds=1)
-                    self.assertEqual(self.state(after), "done")
-                    run.exception(20)
-                self.assertInterrupted(self.job(job), how)
-                self.assertEqual(self.tokens(), ["Interrupted", "after"])
-                self.assertIn("is back from job", "\n".join(logs.output))
-                self.assertRegex(
-                    "\n".join(logs.output), "does not end, and thread .* is lost"
-                )
+                self.assertThreadIsLost(how)
+
+    def assertThreadIsLost(self, how):
+        job = self.enqueue("hang", "effect", how, 10, max_retries=1)
+        with mute_sql_errors, self.assertLogs(ADDON, "WARNING") as logs:
+            run = self.start(self.run_jobs, 1)
+            self.wait_until(lambda: self.state(job) == "failed", "it is ended")
+            self.assertFalse(run.done())
+            self.wait_until(self.tokens, "on fail is called")
+            after = self.enqueue("record", "after")
+            self.run_in_thread(seconds=1)
+            self.assertEqual(self.state(after), "done")
+            run.exception(20)
+        self.assertInterrupted(self.job(job), how)
+        self.assertEqual(self.tokens(), ["Interrupted", "after"])
+        log = "\n".join(logs.output)
+        self.assertIn("is back from job", log)
+        self.assertRegex(log, "does not end, and thread .* is lost")
 
     def test_no_thread_is_left(self):
         self.enqueue("sleep", "a", 1.2)

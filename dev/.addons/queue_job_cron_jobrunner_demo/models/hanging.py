@@ -74,6 +74,19 @@ class Hanging(models.Model):
             cr.execute("SELECT pg_sleep(%s)", [FOREVER])
 
     @api.model
+    def take_a_while(self, token, milliseconds):
+        """Record three times: with SQL, then Python, and with what is left to flush."""
+        self.record(token)
+        self.env.flush_all()
+        end = time.monotonic() + milliseconds / 1000
+        self.env.cr.execute("SELECT pg_sleep(%s)", [milliseconds / 2000])
+        while time.monotonic() < end:
+            pass
+        self.record(token)
+        self.env.flush_all()
+        self.record(token)
+
+    @api.model
     def flaky_later(self, token, seconds):
         """Ask for another try, some seconds later."""
         time.sleep(seconds)
