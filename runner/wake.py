@@ -308,10 +308,6 @@ def wake_later(dbname, error, kind=MOMENT, again=AGAIN):
 def registry_loaded(dbname):
     """Let a run look soon after a server's start, if this process runs crons."""
     _loaded.add(dbname)
-    _arm_start(dbname)
-
-
-def _arm_start(dbname):
     arm(dbname, START, AT_START)
     arm(dbname, NET_AFTER, NET)
 
@@ -348,7 +344,7 @@ def _after_fork():
     _lock = threading.Lock()
     _timers.clear()
     for dbname in _loaded:
-        _arm_start(dbname)
+        arm(dbname, START, AT_START)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

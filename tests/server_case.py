@@ -54,6 +54,7 @@ class ServerCase(OwnDatabase, BaseCase):
 
     def cancel_timer(self):
         """Do what the end of the process would do."""
+        wake._loaded.discard(self.database)
         for key in [key for key in wake._timers if key[0] == self.database]:
             _moment, timer = wake._timers.pop(key)
             timer.cancel()
