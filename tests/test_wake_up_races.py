@@ -25,7 +25,7 @@ from .server import OdooServer, wait_until
 from .server_case import PATIENCE, PREFORK, ServerCase
 
 SLICE = 60  # seconds of a run, unless it is to end for that
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=15)
 ON_TIME = timedelta(seconds=2)
 
 DUE = f"""
