@@ -60,10 +60,12 @@ IDLE_LIMIT, NO_IDLE_LIMIT = (
     f"SET idle_session_timeout = '{limit}';" for limit in ("5s", "0")
 )
 
-# READ COMMITTED: a runner whose run has just ended is no conflict.
+# READ COMMITTED: a runner whose run has just ended is no conflict. A process that is
+# frozen in here is not dead, and would hold up all claims.
 BEGIN = """
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL synchronous_commit = off;
+    SET LOCAL idle_in_transaction_session_timeout = '5s';
 """
 BEGIN_LOCKED = f"""
     {BEGIN}

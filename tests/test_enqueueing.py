@@ -6,9 +6,9 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api
 
 from ..runner import run
-from ..runner.wake import MOMENT, PRESENCE, _timers
+from ..runner.wake import BEGIN_LOCKED, MOMENT, PRESENCE, _timers, ask
 from .common import RunnerCase
-from .run_case import RunCase
+from .run_case import PATIENCE, RunCase
 
 DUE = """
     SELECT cron_id
@@ -221,6 +221,13 @@ class TestEnqueueing(RunCase):
         cr.execute("LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE")
         self.enqueue("record", "job")
         self.assertEqual(self.triggered(), [self.first, self.second])
+
+    def test_process_that_is_frozen_in_its_wake_up_does_not_stop_the_claims(self):
+        job = self.enqueue("record", "job")
+        frozen = self.cursor()
+        ask(frozen, begin=BEGIN_LOCKED)
+        self.start(self.run_jobs, 60).result(PATIENCE)
+        self.assertEqual(self.state(job), "done")
 
     def test_eta_wakes_a_run_that_hands_it_on(self):
         self.enqueue("record", "job", eta=100)

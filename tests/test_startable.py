@@ -14,7 +14,7 @@ from .run_case import RUNNER
 from .server_case import PREFORK, ServerCase
 
 # Odoo's workers look at triggers once a minute, runners for jobs once in five.
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=15)
 
 # The runners that are in a run are those with a job: nobody lingers.
 IS_IDLE = f"""

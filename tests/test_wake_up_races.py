@@ -26,7 +26,7 @@ from .server_case import PATIENCE, PREFORK, ServerCase
 
 SLICE = 60  # seconds of a run, unless it is to end for that
 SOON = timedelta(seconds=15)
-ON_TIME = timedelta(seconds=2)
+ON_TIME = timedelta(seconds=12)
 
 DUE = f"""
     SELECT cron_id FROM ir_cron_trigger WHERE call_at <= {NOW} AND xmax = 0
