@@ -60,6 +60,7 @@ class Watched:
         self.limit = max(job.job_config.time_limit, 0)
         self.connection = record.env.cr._cnx
         self.thread = threading.current_thread()
+        self.ident = ctypes.c_ulong(self.thread.ident)
         self.frame = sys._getframe(1)
         self.begin = time.monotonic()
         self.lock = threading.Lock()
@@ -83,7 +84,7 @@ class Watched:
         with self.lock:
             self.performs = False
             if self.asked:
-                _raise_in(ctypes.c_ulong(self.thread.ident), None)
+                _raise_in(self.ident, None)
         self.guard.watched = self.frame = None
         if self.is_lost:
             raise Lost(f"Thread {self.thread.name} is back from job {self.name}")
@@ -104,8 +105,7 @@ class Watched:
                 self.asked = time.monotonic()
             execute(CANCEL, {"pid": self.pid, "other": self._other_pid()})
             if interruption:
-                ident = ctypes.c_ulong(self.thread.ident)
-                _raise_in(ident, ctypes.py_object(Interrupted))
+                _raise_in(self.ident, ctypes.py_object(Interrupted))
 
     def end(self, undo):
         """Store the outcome, if the job is still performed, and undo it.
