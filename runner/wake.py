@@ -261,12 +261,10 @@ def _environment(cr):
 # Timers. A process has one of each kind for each database, for the earliest moment that
 # it was asked for. Where ODOO_NOTIFY_CRON_CHANGES is set, the host looks at triggers.
 MOMENT, AT_START, NET = "moment", "start", "net"
-HORIZON = (
-    400  # seconds: runs come every 5 minutes, give or take Odoo's poll of a minute
-)
-START = (
-    2  # seconds after a registry was loaded, or a process forked: Odoo's workers sleep
-)
+# Seconds: runs come every 5 minutes, give or take Odoo's poll of a minute.
+HORIZON = 400
+# Seconds after a registry was loaded, or a process forked: Odoo's workers sleep then.
+START = 2
 # Seconds after a run that left: for what was made pending by SQL, or was told to a run
 # that lingers in a frozen process.
 NET_AFTER = 20

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo import SUPERUSER_ID, api
 
 from ..runner import run
@@ -228,6 +230,8 @@ class TestEnqueueing(RunCase):
         ask(frozen, begin=BEGIN_LOCKED)
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
+        with self.assertRaises(psycopg2.Error):
+            frozen.execute("SELECT 1", log_exceptions=False)
 
     def test_eta_wakes_a_run_that_hands_it_on(self):
         self.enqueue("record", "job", eta=100)

@@ -1,7 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 import os
-import select
 import signal
 import subprocess
 from contextlib import closing, contextmanager, suppress
@@ -103,8 +102,7 @@ class TestWakeUpRaces(RunCase):
         self.notified()
 
     def assertWoken(self, runner):
-        select.select([self.listener._cnx], [], [], 5)
-        self.assertTrue(self.notified(), "cron workers are notified")
+        self.wait_until(self.notified, "cron workers are notified")
         self.assertIn(runner, [cron for (cron,) in self.query(DUE)])
 
     def run_in_background(self, seconds=SLICE):
