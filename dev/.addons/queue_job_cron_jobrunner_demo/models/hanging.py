@@ -56,8 +56,10 @@ class Hanging(models.Model):
 
     def _hang_in_base_exceptions(self):
         while True:
-            with suppress(BaseException):
-                time.sleep(0.05)
+            with suppress(BaseException):  # for one that comes between two sleeps
+                while True:
+                    with suppress(BaseException):
+                        time.sleep(0.05)
 
     def _hang_in_c(self):
         """In C code that does not let other threads run."""
