@@ -23,9 +23,9 @@ class HastyGuard(Guard):
     flush or commit, or of what comes next."""
 
     def enter(self, watched):
-        super().enter(watched)
         self.entered = watched
         self.bell.set()
+        return super().enter(watched)
 
     def _run(self):
         self._execute("SELECT 1")
