@@ -74,6 +74,7 @@ class Guard:
         if not self.thread:
             name = f"queue_job_cron_jobrunner.guard.{self.dbname}"
             self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self.thread.dbname = self.dbname  # for the log
             self.thread.start()
         if watched.limit:
             self.budget.die_after(watched.limit + EXIT_AFTER)

@@ -2,9 +2,14 @@
 
 import threading
 import time
+import timeit
+from unittest.mock import patch
 
 from odoo.service import server
 
+from ..runner.budget import Budget
+from ..runner.guard import Guard
+from ..runner.interrupt import Watched
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
 
@@ -15,15 +20,9 @@ class TestGuard(RunCase):
     def setUp(self):
         super().setUp()
         with self.transaction() as env:
-            model = env["ir.model"]._get_id("queue.job.demo.ledger")
-            self.function = env["queue.job.function"].create(
-                {
-                    "model_id": model,
-                    "method": "hang",
-                    "time_limit": 1,
-                    "on_fail_method": "record_failure",
-                }
-            )
+            function = env.ref("queue_job_cron_jobrunner_demo.job_function_hang")
+            self.assertEqual(function.time_limit, 5)  # as in its XML
+            function.write({"time_limit": 1, "on_fail_method": "record_failure"})
 
     def hang(self, how, *args, **options):
         """Let a job hang, and another one run; return its row and the seconds."""
@@ -103,6 +102,24 @@ class TestGuard(RunCase):
         log = "\n".join(logs.output)
         self.assertIn("is back from job", log)
         self.assertRegex(log, "does not end, and thread .* is lost")
+
+    def test_short_job_costs_next_to_nothing(self):
+        def perform():
+            with Watched(guard, job, record, None, 0, None):
+                pass
+            budget.die_after(0)
+
+        job_id = self.enqueue("hang", "effect", "sleep")
+        budget = Budget(0)
+        guard = Guard(self.database, budget, list)
+        with self.transaction() as env, patch("psycopg2.connect") as connect:
+            record = env["queue.job"].browse(job_id)
+            job = record._load()
+            perform()  # starts the thread
+            seconds = min(timeit.repeat(perform, number=100, repeat=20)) / 100
+        guard.close()
+        self.assertLess(seconds, 0.000_05)
+        self.assertFalse(connect.called)
 
     def test_no_thread_is_left(self):
         self.enqueue("sleep", "a", 1.2)

@@ -1,10 +1,17 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import os
 import re
 import signal
+import sys
 import time
+from pathlib import Path
+from unittest.mock import patch
+
+from odoo.addons.queue_job.delay import chain
 
 from .server_case import PREFORK, ServerCase
+from .tour_case import free_port
 
 LIMIT = 2
 # what is asked ends within a second, what is ended after five more
@@ -22,12 +29,8 @@ class GuardCase(ServerCase):
     def limit(self, seconds):
         """Give the ledger's method ``hang`` a limit, and a method *on fail*."""
         with self.transaction() as env:
-            model = env["ir.model"]._get_id("queue.job.demo.ledger")
-            values = {"model_id": model, "method": "hang", "time_limit": seconds}
-            env["queue.job.function"].search([("method", "=", "hang")]).unlink()
-            env["queue.job.function"].create(
-                {**values, "on_fail_method": "record_failure"}
-            )
+            function = env.ref("queue_job_cron_jobrunner_demo.job_function_hang")
+            function.write({"time_limit": seconds, "on_fail_method": "record_failure"})
 
     def hang(self, how, *args, max_retries=1, **options):
         [token] = self.enqueue([how], "hang", how, *args, max_retries=max_retries)
@@ -174,6 +177,42 @@ class TestStoppingServers(GuardCase):
 
     def test_five_restarts_in_a_row(self):
         self.assertFiveRestartsCostNothing(10, *PREFORK)
+
+    def test_reload(self):
+        """The next server is up before the workers of this one are told to stop."""
+        # Odoo looks up the Python of the next one
+        folder = Path(sys.executable).parent
+        path = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        self.enterContext(patch.dict(os.environ, path))
+        ports = [f"--{name}-port={free_port()}" for name in ("http", "gevent")]
+        server = self.server(*PREFORK, "--max-cron-threads=1", *ports)
+        self.hang("sleep")
+        self.wait(server, self.job_is("sleep", "started"), "it runs")
+        first = self.job("sleep")["worker_pid"]
+        server.process.send_signal(signal.SIGHUP)
+
+        def runs_again():
+            return self.job("sleep")["worker_pid"] not in (0, first)
+
+        self.wait(server, runs_again, "it runs again")
+        self.assertEqual(self.job("sleep")["retry"], 0)
+        self.assertNotIn("found dead", server.log_text())
+
+    def test_chain(self):
+        server = self.server(*PREFORK, "--max-cron-threads=1")
+        with self.transaction() as env:
+            ledger = env["queue.job.demo.ledger"]
+            jobs = [ledger.delayable(description=n).sleep(n, 8) for n in "123"]
+            chain(*jobs).delay()
+        for token in "12":
+            self.wait(server, self.job_is(token, "started"), "it runs")
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(30)
+            self.assertEqual(self.job(token)["state"], "pending")
+            server.start()
+        self.wait(server, self.all_in("done"), "all are done")
+        self.assertEqual([token for token, _pid in self.ledger()], ["1", "2", "3"])
+        self.assertEqual({self.job(token)["retry"] for token in "123"}, {1})
 
     def test_five_restarts_of_a_threaded_server(self):
         self.assertFiveRestartsCostNothing(6, "--workers=0")

@@ -96,16 +96,16 @@ class TestKill(ServerCase):
         self.wait(server, self.all_in("done", "failed"), "all have ended", nudge=True)
         job = self.job("long")
         self.assertEqual((job["state"], job["retry"]), ("failed", 2))
-        self.assertEqual(job["exc_name"], "JobFoundDead")
-        self.assertIn("try 2 of 2", job["exc_message"])
-        told = [*tokens, "JobFoundDead"]
+        self.assertEqual(job["exc_name"], "Interrupted")
+        self.assertIn("the limit of real time of its process", job["exc_message"])
+        told = [*tokens, "Interrupted"]
         self.wait(server, lambda: len(self.ledger()) == len(told), "on fail is called")
         self.assertOnceEach(told)
-        self.assertNotEqual(self.ledger()[0][0], "JobFoundDead")
+        self.assertNotEqual(self.ledger()[0][0], "Interrupted")
         self.assertEqual(self.failure_messages("long"), 1)
-        self.assertEqual(server.log_text().count("timeout after 12s"), 2)
+        self.assertEqual(server.log_text().count("its process is lost"), 2)
         self.assertCronsFine()
-        self.assertNoErrorIn(server, "timeout after 12s")
+        self.assertNoErrorIn(server, "its process is lost")
 
     def has_ended_a_run(self, server):
         """A condition: Odoo logs that a runner's run is over, once more than now."""

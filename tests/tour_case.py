@@ -15,6 +15,12 @@ HOST = "127.0.0.1"
 JOBS = "/odoo/action-queue_job.action_queue_job"
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        return free.getsockname()[1]
+
+
 class TourCase(ServerCase):
     """Tours (``static/tests/tours``) in Chromium, on a real server with cron workers.
 
@@ -32,9 +38,7 @@ class TourCase(ServerCase):
 
     def serve(self, *options):
         """Start a threaded server that serves HTTP too; return it."""
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://{HOST}:{port}"
         return self.server("--workers=0", f"--http-port={port}", *options)
 

@@ -117,6 +117,10 @@ def _kinds(count, rng):
         yield Job(f"Busy {number}", "burn", [0.2], priority=15)
     for number in _one_in(25, count):
         yield Job(f"Failing {number}", "fail", state="failed")
+    # until the limit of its job function
+    yield Job(
+        "Hanging 1", "hang", ["socket"], priority=1, max_retries=1, state="failed"
+    )
 
 
 def _chain():

@@ -23,7 +23,7 @@ RETRIED = """
      WHERE retry > 1 OR retry = 1 AND state = 'pending'
 """
 JOBS = """
-    SELECT name AS token, state, retry AS tries, exc_name, exc_message,
+    SELECT name AS token, state, retry AS tries, exc_name, exc_message, exc_info,
            graph_uuid IS NOT NULL AS in_graph, date_created AS created,
            date_started AS started, date_done AS done, eta
       FROM queue_job
@@ -164,6 +164,10 @@ def _figures(jobs, effects):
     ]
     for (name, message), count in Counter(failures).items():
         yield "Failed", f"{count} with {name}: {message}"
+    for job in jobs:
+        if job.exc_name == "Interrupted":
+            where, line = job.exc_info.splitlines()[-4:-2]
+            yield "Where it hung", f"{where.rpartition(', ')[2]}: {line.strip()}"
     retries = [job.tries - 1 for job in jobs if job.tries > 1]
     yield "Retried", f"{len(retries)} ({sum(retries)} retries)"
     started = [job for job in jobs if job.started]
