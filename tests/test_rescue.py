@@ -49,6 +49,13 @@ class TestRescue(RunCase):
         row = self.job(job)
         self.assertEqual((row["state"], row["retry"]), ("done", 2))
 
+    def test_run_that_finds_a_job_dead_goes_on(self):
+        self.claim_and_die(max_retries=1)
+        for token in ("before", "after"):
+            self.enqueue("record", token)
+        self.run_jobs(seconds=5)
+        self.assertEqual(self.states(), {"failed": 1, "done": 2})
+
     def test_rescued_job_tells_what_has_happened_and_when(self):
         dead, last_try = self.claim_and_die(), self.claim_and_die(max_retries=1)
         other = self.enqueue("record", "other")
