@@ -16,11 +16,12 @@ from harness.cache import NAME, new_log
 from harness.process import run
 from harness.report import Failure
 
-from .plans import HELD, LONG
+from .plans import ENDLESS, HELD, LONG
 
 TITLES = {
     "kill": "Cron workers killed",
     "server": "Servers killed",
+    "restart": "Servers stopped and started again",
     "gone": "Servers that went by themselves",
     "freeze": "Servers frozen",
     "crash": "PostgreSQL crashed",
@@ -28,6 +29,7 @@ TITLES = {
     "session": "Connections of jobs cut",
     "limit": "Times without a free connection",
     "edit": "Edits of running jobs",
+    "stop": "Running jobs stopped",
     "delete": "Deletions of running jobs",
     "cancel": "Failed jobs cancelled",
     "upgrade": "Upgrades",
@@ -36,7 +38,7 @@ KINDS = [kind for kind in TITLES if kind != "gone"]
 # The shell that enqueues would not survive them.
 AFTER_ENQUEUEING = {"crash", "limit"}
 # One at a time: each needs a connection, or takes it from the others.
-IN_TURN = {"crash", "limit", "edit", "delete", "cancel", "upgrade"}
+IN_TURN = {"crash", "limit", "edit", "stop", "delete", "cancel", "upgrade"}
 # Seconds. A killed job is found by whoever still runs jobs, after 10 s; idle runners
 # would look for it only at the end of their interval.
 BUSY_END = 25
@@ -113,6 +115,28 @@ FAILED = """
            ) > 1
        )
 """
+LEFT = """
+    SELECT worker_pid FROM queue_job
+     WHERE state IN ('pending', 'started') AND starts_with(name, %s)
+"""
+# Whatever else befalls it meanwhile.
+STOP = f"""
+import time
+from odoo.exceptions import UserError
+
+jobs = env["queue.job"].with_user(env.ref("base.user_admin"))
+endless = [("name", "=like", "{ENDLESS}%"), ("state", "=", "started")]
+job = jobs.search(endless, limit=1)
+while job and job.state != "cancelled":
+    try:
+        job.button_stop()
+        env.cr.commit()
+    except UserError:
+        env.cr.rollback()
+    time.sleep(1)
+    env.cr.rollback()
+    env.invalidate_all()
+"""
 CANCEL = f"""
 jobs = env["queue.job"].with_user(env.ref("base.user_admin"))
 failed = [("state", "=", "failed"), ("name", "=like", "{HELD}%")]
@@ -152,6 +176,7 @@ class Blow:
             and (claim.next_start is None or claim.next_start > self.begin)
             and (self.pids is None or claim.pid in self.pids)
             and (self.kind != "control" or claim.start > self.begin)
+            and (self.kind == "restart") == claim.put_back
         )
 
 
@@ -237,6 +262,22 @@ class Blows:
     def _server(self, rng):
         return self.fleet.restart(rng.choice(self.fleet.servers))
 
+    def _restart(self, rng):
+        """Stop a server and start it again: one with a job that does not end by itself,
+        as long as there are any."""
+        pids = self._endless()
+        servers = [each for each in self.fleet.servers if pids & self.fleet.pids(each)]
+        server = rng.choice(servers or self.fleet.servers)
+        return self.fleet.restart(server, kill=False)
+
+    def _endless(self):
+        """Return the processes of the jobs without end, if any are left."""
+        found = self._query(LEFT, ENDLESS)
+        pids = {pid for (pid,) in found if pid}
+        if found and not pids:
+            raise NotNow
+        return pids
+
     def _freeze(self, rng):
         """Freeze a server, end what its jobs have in the database, and let it go on."""
         _session, server = rng.choice(self._sessions(JOB_SESSIONS))
@@ -292,6 +333,11 @@ class Blows:
 
     def _edit(self, rng):
         self._shell(EDIT)
+        return set()
+
+    def _stop(self, rng):
+        self._endless()
+        self._shell(STOP)
         return set()
 
     def _delete(self, rng):

@@ -66,11 +66,15 @@ class Fleet:
             master = psutil.Process(server.process.pid)
             return [master, *master.children(recursive=True)]
 
-    def restart(self, server):
-        """Kill a server, start it again, and return its cron workers' process ids."""
+    def restart(self, server, kill=True):
+        """Kill a server, or stop it, start it again, and return its cron workers'
+        process ids."""
         with self._changing:
             pids = set(server.cron_workers()) or self._workers.get(server, set())
-            server.kill()
+            if kill:
+                server.kill()
+            else:
+                server.stop()
             server.start()
             return pids
 

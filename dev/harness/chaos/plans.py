@@ -21,6 +21,7 @@ SHORT, STEADY = "Short", "Steady"  # the first word of the jobs' tokens
 
 HELD, BEHIND = "Held", "Behind"  # a failed job, and one that waits for its end
 LONG = "Long"  # a job that lasts longer than an upgrade waits for locks
+ENDLESS = "Endless"  # a job that somebody has to stop
 
 BULK_LIMITS = {
     "root": {"capacity": 3},
@@ -37,11 +38,11 @@ def mean_length(count):
     return max(0.5, 240 / count)
 
 
-def chaos(count, held, long, rng):
+def chaos(count, held, long, endless, rng):
     """Return a plan of `count` jobs in random order.
 
     `held` of them fail in a sequential channel of their own, and hold another one there
-    until they are cancelled; `long` of them last long.
+    until they are cancelled; `long` of them last long, and `endless` without end.
 
     They may be tried without end (max_retries 0): whether a job is killed more often
     than it may be tried would be up to chance. Most of them record first and then wait,
@@ -60,6 +61,7 @@ def chaos(count, held, long, rng):
         *(_group(n, length, rng) for n in range(1, count // 40 + 1)),
         *(_held(n) for n in range(1, held + 1)),
         *([[_long(n, rng)]] for n in range(1, long + 1)),
+        *([[_endless(n)]] for n in range(1, endless + 1)),
     ]
     left = count - sum(len(stage) for graph in graphs for stage in graph)
     graphs += [[[_job(f"Plain {n}", "linger", length())]] for n in range(1, left + 1)]
@@ -116,6 +118,10 @@ def _held(number):
 def _long(number, rng):
     eta = 30 * (number - 1) + rng.randint(1, 10)
     return _job(f"{LONG} {number}", "linger", 30, priority=1, eta=eta)
+
+
+def _endless(number):
+    return _job(f"{ENDLESS} {number}", "linger", 10_000, state="cancelled")
 
 
 def capacity(count, length, rng):

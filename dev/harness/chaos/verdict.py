@@ -11,7 +11,8 @@ from .blows import TITLES
 from .plans import BEHIND, HELD
 
 # A change of state that is rolled back leaves no row. A retry has an eta; a job that
-# was found dead and is given another try has not.
+# was found dead and is given another try has not, nor has one that a server which stops
+# puts back, and that is no try.
 JOURNAL = """
     CREATE TABLE chaos_journal (
         id bigserial PRIMARY KEY,
@@ -19,14 +20,18 @@ JOURNAL = """
         token varchar NOT NULL,
         state varchar NOT NULL,
         pid integer,
-        rescued boolean NOT NULL
+        rescued boolean NOT NULL,
+        put_back boolean NOT NULL
     );
     CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        INSERT INTO chaos_journal (token, state, pid, rescued)
-             VALUES (NEW.name, NEW.state, NEW.worker_pid,
-                     OLD.state = 'started' AND NEW.state = 'pending'
-                         AND NEW.eta IS NOT DISTINCT FROM OLD.eta);
+        INSERT INTO chaos_journal (token, state, pid, rescued, put_back)
+             SELECT NEW.name, NEW.state, NEW.worker_pid,
+                    is_again AND NEW.retry > OLD.retry,
+                    is_again AND NEW.retry = OLD.retry
+               FROM (SELECT OLD.state = 'started' AND NEW.state = 'pending'
+                            AND NEW.eta IS NOT DISTINCT FROM OLD.eta AS is_again
+                    ) AS change;
         RETURN NULL;
     END $$;
     CREATE TRIGGER chaos_note
@@ -36,10 +41,11 @@ JOURNAL = """
 """
 # Each start of a job: by which process, what came of it, and the job's next start.
 CLAIMS = """
-    SELECT token, pid, start, ended, rescued, next_start
+    SELECT token, pid, start, ended, rescued, put_back, next_start
       FROM (
         SELECT token, pid, at AS start, state, lead(state) OVER job AS ended,
                COALESCE(lead(rescued) OVER job, FALSE) AS rescued,
+               COALESCE(lead(put_back) OVER job, FALSE) AS put_back,
                min(at) FILTER (WHERE state = 'started') OVER (
                    job ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
                ) AS next_start
@@ -56,6 +62,7 @@ HELD_STARTS = f"""
       JOIN chaos_journal AS held
         ON behind.token = replace(held.token, '{HELD}', '{BEHIND}')
      WHERE held.state = 'cancelled' AND behind.state = 'started'
+       AND starts_with(held.token, '{HELD}')
      GROUP BY behind.token
 """
 MEANT = "odoo.exceptions.UserError"  # what jobs fail with
@@ -74,6 +81,7 @@ class Claim(NamedTuple):
     start: datetime
     end: str | None
     rescued: bool
+    put_back: bool
     next_start: datetime | None
 
 
@@ -87,7 +95,7 @@ def judge(connection, plan, blows):
     """Return figures, a (title, text) for each, and violations, a sentence for each."""
     jobs, effects = results.read(connection)
     claims = [Claim(*row) for row in rows(connection, CLAIMS)]
-    starts = Counter(claim.token for claim in claims)
+    starts = Counter(claim.token for claim in claims if not claim.put_back)
     for job in plan.jobs:
         job.tries = max(job.tries, starts[job.token])
     hits, unexplained = _attribute(claims, blows.dealt)
@@ -104,7 +112,7 @@ def judge(connection, plan, blows):
             for job in jobs
             if job.state == "failed" and job.exc_name != MEANT
         ),
-        *(f"{claim.token}: taken for dead, but not hit" for claim in unexplained),
+        *(f"{claim.token}: interrupted, but not hit" for claim in unexplained),
         *(
             f"{token}: started {seconds:.1f} s after it could"
             for token, seconds in rows(connection, HELD_STARTS)
@@ -119,16 +127,20 @@ def judge(connection, plan, blows):
 
 def _attribute(claims, blows):
     """Return a (blow, claims that it has interrupted) per blow, and the claims whose
-    job was rescued, though no blow has hit them."""
-    hits, rescued = [], [claim for claim in claims if claim.rescued]
+    job was rescued or put back, though no blow has hit them."""
+    hits = []
+    interrupted = [claim for claim in claims if claim.rescued or claim.put_back]
     for blow in sorted(blows, key=lambda blow: blow.begin):
-        hits.append((blow, [claim for claim in rescued if blow.hit(claim)]))
-        rescued = [claim for claim in rescued if not blow.hit(claim)]
-    return hits, rescued
+        hits.append((blow, [claim for claim in interrupted if blow.hit(claim)]))
+        interrupted = [claim for claim in interrupted if not blow.hit(claim)]
+    return hits, interrupted
 
 
 def _figures(jobs, claims, hits):
-    retries = sum(claim.end == "pending" and not claim.rescued for claim in claims)
+    retries = sum(
+        claim.end == "pending" and not (claim.rescued or claim.put_back)
+        for claim in claims
+    )
     states = Counter(job.state for job in jobs)
     yield "Jobs", ", ".join(f"{count} {state}" for state, count in states.items())
     yield "Tries", f"{len(claims)} ({retries} retries that jobs asked for)"

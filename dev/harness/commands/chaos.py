@@ -1,9 +1,9 @@
 """`./dev/chaos`: hit what runs the jobs, again and again, and account for every job.
 
 Several prefork servers share one database and a queue that is filled while they start
-and while they run. Meanwhile cron workers and servers are killed, servers frozen,
-connections cut and refused; running jobs are edited and deleted, failed ones cancelled,
-and the addon is upgraded. PostgreSQL crashes: one of our own that only this command
+and while they run. Meanwhile cron workers and servers are killed, servers restarted
+and frozen, connections cut and refused; running jobs are edited, stopped and deleted,
+failed ones cancelled, and the addon is upgraded. PostgreSQL crashes: one of our own that only this command
 uses; a server that PGHOST names is left alone. Exit status 1 tells of violations.
 """
 
@@ -54,8 +54,8 @@ def _run(it, options):
         counts["kill"] = options.kills
     if not it.env.cluster:
         counts.pop("crash", None)
-    held, long = counts.get("cancel", 0), counts.get("upgrade", 0)
-    plan = plans.chaos(options.jobs, held, long, it.rng)
+    special = [counts.get(kind, 0) for kind in ("cancel", "upgrade", "stop")]
+    plan = plans.chaos(options.jobs, *special, it.rng)
     busy_end = WORKERS * options.servers * BUSY_END / plans.mean_length(options.jobs)
     last = max(options.jobs // 3, int(options.jobs - busy_end))
     planned = schedule(it.rng, counts, last, options.jobs)
