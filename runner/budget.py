@@ -26,6 +26,8 @@ SHARE = 0.5
 
 CHECK = 0.2  # seconds: a threaded server tells nobody that it stops
 
+STDERR = 2
+
 REAL, CPU = "real", "cpu"  # kinds of limits
 
 
@@ -116,7 +118,7 @@ class Budget:
         log; 0: not any more."""
         if self.worker and (seconds or self.dies):
             self.dies = bool(seconds)
-            faulthandler.register(signal.SIGALRM, chain=True)
+            faulthandler.register(signal.SIGALRM, file=STDERR, chain=True)
             signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def wait(self, connection, seconds, others_are_due):

@@ -21,17 +21,14 @@ import os
 import threading
 import time
 from functools import partial
-from weakref import WeakSet
 
 import psutil
-import psycopg2
 
 from odoo.service.server import CommonServer
-from odoo.sql_db import connection_info_for
 
 from . import wake
 from .budget import margin
-from .interrupt import FUNCTION, SERVER, STOP, Interruption
+from .interrupt import FUNCTION, SERVER, STOP, Connection, Interruption
 
 _logger = logging.getLogger(__name__)
 
@@ -48,10 +45,8 @@ IS_STOPPED = """
       FROM queue_job_stop
      WHERE job_number = %(id)s AND date_started = %(start)s
 """
-TERMINATE = "SELECT pg_terminate_backend(pid) FROM unnest(%(pids)s::int[]) AS pid"
-ARE_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%(pids)s::int[])"
 
-_guards = WeakSet()
+_guards = set()
 
 
 class Guard:
@@ -66,7 +61,8 @@ class Guard:
     def __init__(self, dbname, budget, sessions):
         self.dbname, self.budget, self.sessions = dbname, budget, sessions
         self.bell = threading.Event()
-        self.watched = self.thread = self.connection = self.stopping = None
+        self.connection = Connection(dbname)
+        self.watched = self.thread = self.stopping = None
         self.is_busy = self.is_over = False
         _guards.add(self)
 
@@ -80,8 +76,16 @@ class Guard:
             self.budget.die_after(watched.limit + EXIT_AFTER)
         self.watched = watched
 
+    def expect_end(self):
+        self.budget.die_after(ANSWER + EXIT_AFTER)
+
+    def leave(self):
+        self.budget.die_after(0)
+        self.watched = None
+
     def close(self):
         self.is_over = True
+        _guards.discard(self)
         if self.thread:
             self.bell.set()
             self.thread.join()
@@ -96,7 +100,7 @@ class Guard:
                 _logger.exception("The guard of a run on %s", self.dbname)
             self.bell.wait(seconds)
             self.bell.clear()
-        self._disconnect()
+        self.connection.close()
 
     def _look_after(self, watched):
         """Do what is to be done now; return when to look again, in seconds."""
@@ -105,15 +109,16 @@ class Guard:
             seconds, reason = min(reasons, key=lambda each: each[0])
             if seconds > 0:
                 return seconds
-            self.budget.die_after(ANSWER + EXIT_AFTER)
-            self._execute("SELECT 1")  # connect before the job has to wait for us
-            watched.ask(self._execute, reason)
-            # it may have been in the middle of anything
-            self.budget.retire()
+            self.connection.execute(
+                "SELECT 1"
+            )  # connect before the job has to wait for us
+            watched.ask(reason)
+            if watched.asked:
+                self.budget.retire()  # it may have been in the middle of anything
         elif self._is_over_due(watched):
             self._end(watched)
         else:
-            watched.ask(self._execute)
+            watched.ask()
         return TICK / 4
 
     def _reasons(self, watched):
@@ -128,7 +133,7 @@ class Guard:
             after = STOP_AFTER if self.budget.worker else 0
             yield self.stopping + after - time.monotonic(), Interruption(SERVER)
         if age >= TICK:
-            for user_id, date in self._execute(IS_STOPPED, watched.values):
+            for user_id, date in self.connection.execute(IS_STOPPED, watched.values):
                 yield 0, Interruption(STOP, user_id=user_id, date=date)
 
     def _is_over_due(self, watched):
@@ -140,7 +145,7 @@ class Guard:
         )
 
     def _end(self, watched):
-        undo = partial(self._terminate, [watched.pid, *self.sessions()])
+        undo = partial(self.connection.terminate, [watched.pid, *self.sessions()])
         tell = watched.end(undo)
         if not watched.is_lost:
             return
@@ -159,36 +164,6 @@ class Guard:
             for child in psutil.Process().children(recursive=True):
                 child.kill()
             os._exit(1)
-
-    def _terminate(self, pids):
-        """End these sessions, and wait until PostgreSQL has let go of their locks."""
-        values = {"pids": [pid for pid in pids if pid]}
-        pids.clear()
-        self._execute(TERMINATE, values)
-        deadline = time.monotonic() + ANSWER
-        while self._execute(ARE_THERE, values) and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-    def _execute(self, statement, values=None):
-        """Return the rows; none, if there is no connection to be had."""
-        try:
-            if self.connection is None:
-                _name, info = connection_info_for(self.dbname)
-                limits = {"connect_timeout": ANSWER, "tcp_user_timeout": ANSWER * 1000}
-                self.connection = psycopg2.connect(**info, **limits)
-                self.connection.autocommit = True
-            with self.connection.cursor() as cr:
-                cr.execute(statement, values)
-                return cr.fetchall()
-        except psycopg2.Error as error:
-            _logger.info("The guard of a run on %s: %s", self.dbname, error)
-            self._disconnect()
-            return []
-
-    def _disconnect(self):
-        if self.connection:
-            self.connection.close()
-            self.connection = None
 
 
 def _end_jobs():

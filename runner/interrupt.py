@@ -4,12 +4,17 @@ whether the job is still performed, and who leaves takes back under it what has 
 arrived yet. A request to cancel that meets no statement is forgotten by PostgreSQL."""
 
 import ctypes
+import logging
 import sys
 import threading
 import time
 import traceback
 from itertools import takewhile
 from typing import NamedTuple
+
+import psycopg2
+
+from odoo.sql_db import connection_info_for
 
 FUNCTION, STOP, SERVER = "function", "stop", "server"  # beside the kinds of a Budget
 
@@ -22,8 +27,53 @@ CANCEL = """
         OR pid = %(other)s AND state = 'active'
            AND query_start < clock_timestamp() - INTERVAL '1 s'
 """
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM unnest(%(pids)s::int[]) AS pid"
+ARE_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%(pids)s::int[])"
+TIMEOUT = 5  # seconds
 
+_logger = logging.getLogger(__name__)
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+
+class Connection:
+    """One to PostgreSQL beside those of the run, made when it is needed."""
+
+    def __init__(self, dbname):
+        self.dbname = dbname
+        self.connection = None
+
+    def execute(self, statement, values=None):
+        """Return the rows; none, if there is no connection to be had."""
+        try:
+            if self.connection is None:
+                _name, info = connection_info_for(self.dbname)
+                limits = {
+                    "connect_timeout": TIMEOUT,
+                    "tcp_user_timeout": TIMEOUT * 1000,
+                }
+                self.connection = psycopg2.connect(**info, **limits)
+                self.connection.autocommit = True
+            with self.connection.cursor() as cr:
+                cr.execute(statement, values)
+                return cr.fetchall()
+        except psycopg2.Error as error:
+            _logger.info("No connection to interrupt a job: %s", error)
+            self.close()
+            return []
+
+    def terminate(self, pids):
+        """End these sessions, once, and wait until their locks are free."""
+        values = {"pids": [pid for pid in pids if pid]}
+        pids.clear()
+        self.execute(TERMINATE, values)
+        deadline = time.monotonic() + TIMEOUT
+        while self.execute(ARE_THERE, values) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
 
 
 class Interrupted(BaseException):
@@ -82,18 +132,19 @@ class Watched:
         :raises Lost: it was ended
         """
         with self.lock:
+            if self.is_lost:
+                raise Lost(f"Thread {self.thread.name} is back from job {self.name}")
             self.performs = False
             if self.asked:
                 _raise_in(self.ident, None)
-        self.guard.watched = self.frame = None
-        if self.is_lost:
-            raise Lost(f"Thread {self.thread.name} is back from job {self.name}")
+            self.guard.leave()
+        self.frame = None
         return self.interruption
 
     def age(self):
         return time.monotonic() - self.begin
 
-    def ask(self, execute, interruption=None):
+    def ask(self, interruption=None):
         """Break the SQL and the Python of the job, if it is still performed; without an
         interruption the SQL alone, for what it has begun since."""
         with self.lock:
@@ -103,7 +154,9 @@ class Watched:
                 seconds = round(self.age())
                 self.interruption = interruption._replace(seconds=seconds)
                 self.asked = time.monotonic()
-            execute(CANCEL, {"pid": self.pid, "other": self._other_pid()})
+                self.guard.expect_end()
+            values = {"pid": self.pid, "other": self._other_pid()}
+            self.guard.connection.execute(CANCEL, values)
             if interruption:
                 _raise_in(self.ident, ctypes.py_object(Interrupted))
 

@@ -189,7 +189,6 @@ class Run:
         except Exception:
             _logger.exception("Job %s is left to the rescue", job.id)
         finally:
-            self.budget.die_after(0)
             self.guard.is_busy = False
             self.work.close()
             self.worked = time.monotonic()

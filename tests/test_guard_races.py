@@ -28,14 +28,14 @@ class HastyGuard(Guard):
         return super().enter(watched)
 
     def _run(self):
-        self._execute("SELECT 1")
+        self.connection.execute("SELECT 1")
         while not self.is_over:
             self.bell.wait()
             self.bell.clear()
             if not self.is_over:
                 time.sleep(random.uniform(0, LONGEST))
-                self.entered.ask(self._execute, Interruption(FUNCTION, 1))
-        self._disconnect()
+                self.entered.ask(Interruption(FUNCTION, 1))
+        self.connection.close()
 
 
 class TestGuardRaces(RunCase):

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -31,6 +32,15 @@ class GuardCase(ServerCase):
         with self.transaction() as env:
             function = env.ref("queue_job_cron_jobrunner_demo.job_function_hang")
             function.write({"time_limit": seconds, "on_fail_method": "record_failure"})
+
+    @contextmanager
+    def locked_row(self):
+        """The token of a row of the ledger that is locked."""
+        with self.registry.cursor() as cr:
+            cr.execute("INSERT INTO queue_job_demo_ledger (token) VALUES ('locked')")
+            cr.commit()  # pylint: disable=invalid-commit
+            cr.execute("SELECT 1 FROM queue_job_demo_ledger FOR UPDATE")
+            yield "locked"
 
     def hang(self, how, *args, max_retries=1, **options):
         [token] = self.enqueue([how], "hang", how, *args, max_retries=max_retries)
@@ -76,11 +86,8 @@ class TestGuardPrefork(GuardCase):
         server = self.server()
         for how in ("sql", "python", "exceptions"):
             self.assertHangsUntil(server, ASKED, how)
-        with self.registry.cursor() as cr:
-            cr.execute("INSERT INTO queue_job_demo_ledger (token) VALUES ('locked')")
-            cr.commit()  # pylint: disable=invalid-commit
-            cr.execute("SELECT 1 FROM queue_job_demo_ledger FOR UPDATE")
-            self.assertHangsUntil(server, ASKED, "lock", "locked")
+        with self.locked_row() as token:
+            self.assertHangsUntil(server, ASKED, "lock", token)
         self.assertCronsFine()
         self.assertNotIn("its process is lost", server.log_text())
         self.assertNotIn("found dead", server.log_text())
@@ -108,6 +115,15 @@ class TestGuardPrefork(GuardCase):
         self.wait(server, self.job_is("c", "failed"), "it is found dead", nudge=True)
         self.wait(server, self.job_is(*after, "done"), "the next one is done")
 
+    def test_limit_is_not_that_of_the_next_job(self):
+        server = self.server()
+        self.enqueue(["short"], "hang", "sleep", 1.5)
+        self.enqueue(["long"], "sleep", 14, priority=20)
+        self.wait(server, self.all_in("done"), "both are done")
+        [_short, (_token, pid)] = self.ledger()
+        self.assertEqual([pid], server.cron_workers())
+        self.assertEqual(self.job("long")["retry"], 1)
+
     def test_before_odoo_kills(self):
         self.limit(0)
         server = self.server("--limit-time-real-cron=15")
@@ -130,15 +146,29 @@ class TestGuardThreaded(GuardCase):
 
     def test_interrupted_or_lost(self):
         self.add_runners(1)
-        server = self.server("--workers=0", "--max-cron-threads=3")
+        server = self.server("--workers=0", "--max-cron-threads=7")
         for how in ("sql", "python", "exceptions"):
             self.assertHangsUntil(server, ASKED, how)
-        self.assertHangsUntil(server, ENDED, "sleep")
-        self.assertHangsUntil(server, ENDED, "base_exceptions")
+        with self.locked_row() as token:
+            self.assertHangsUntil(server, ASKED, "lock", token)
+        lost_ones = ("sleep", "socket", "subprocess", "base_exceptions", "own_row")
+        for how in lost_ones:
+            self.assertHangsUntil(server, ENDED, how)
         lost = re.compile(r"ERROR .* thread odoo.service.cron.cron\d is lost")
-        are_lost = lambda: len(lost.findall(server.log_text())) == 2  # noqa: E731
-        self.wait(server, are_lost, "two threads are lost")
+
+        def are_lost():
+            return len(lost.findall(server.log_text())) == len(lost_ones)
+
+        self.wait(server, are_lost, "the log names the threads")
         self.assertCronsFine()
+
+    def test_before_odoo_starts_the_server_anew(self):
+        self.limit(0)
+        server = self.server("--workers=0", "--limit-time-real-cron=8")
+        self.hang("python")
+        self.wait(server, self.ended("python"), "it is ended")
+        self.assertInterrupted("python", 8, "real time of its process")
+        self.assertNotIn("real time limit", server.log_text())
 
 
 class TestStoppingServers(GuardCase):
