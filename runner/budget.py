@@ -49,10 +49,12 @@ def serves_crons():
 def margin(limit):
     """Return how long before a limit of the process its job is interrupted, in seconds.
 
-    >>> margin(20), margin(120), margin(3600)
-    (3, 12.0, 30)
+    Less than ``SHARE`` leaves: of a small limit the last job has some time too.
+
+    >>> margin(8), margin(20), margin(120), margin(3600)
+    (2.0, 3, 12.0, 30)
     """
-    return min(max(limit / 10, 3), 30)
+    return min(max(limit / 10, 3), 30, limit / 4)
 
 
 class Budget:

@@ -109,9 +109,8 @@ class Guard:
             seconds, reason = min(reasons, key=lambda each: each[0])
             if seconds > 0:
                 return seconds
-            self.connection.execute(
-                "SELECT 1"
-            )  # connect before the job has to wait for us
+            # connect before the job has to wait for us
+            self.connection.execute("SELECT 1")
             watched.ask(reason)
             if watched.asked:
                 self.budget.retire()  # it may have been in the middle of anything
