@@ -1,9 +1,21 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+from io import BytesIO
+
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import get_public_method
+from odoo.tools.convert import convert_xml_import
 
 from .common import RunnerCase
+
+LIMITED = b"""<odoo>
+    <record id="limited" model="queue.job.function">
+        <field name="model_id" ref="queue_job.model_queue_job" />
+        <field name="method">unlink</field>
+        <field name="time_limit">600</field>
+    </record>
+</odoo>
+"""
 
 
 class TestStopButton(RunnerCase):
@@ -82,3 +94,11 @@ class TestStopButton(RunnerCase):
         stops = self.env["queue.job.stop"].with_user(self.manager)
         for operation in ("read", "write", "create", "unlink"):
             self.assertFalse(stops.has_access(operation))
+
+    def test_limit_of_a_job_function_in_xml(self):
+        convert_xml_import(self.env, "queue_job", BytesIO(LIMITED))
+        function = self.env["queue.job.function"]
+        name = "<queue.job>.unlink"
+        self.assertEqual(function.job_config(name).time_limit, 600)
+        self.env.ref("queue_job.limited").time_limit = 0
+        self.assertEqual(function.job_config(name).time_limit, 0)
