@@ -68,11 +68,18 @@ class IrCron(models.Model):
             self._runners_changed()
         return result
 
+    def unlink(self):
+        is_runner = any(self.mapped("queue_job_runner"))
+        result = super().unlink()
+        if is_runner:  # with its triggers, which were for all
+            wake.tell(self.env.cr)
+        return result
+
     @classmethod
     def _process_job(cls, cron_cr, job):
         """Odoo's cursor is open, and idle, for as long as the run lasts."""
-        if job.get("queue_job_runner"):
-            threading.current_thread().queue_job_cron_pid = protect(cron_cr)
+        thread, is_runner = threading.current_thread(), job.get("queue_job_runner")
+        thread.queue_job_cron_pid = protect(cron_cr) if is_runner else None
         return super()._process_job(cron_cr, job)
 
     @api.model

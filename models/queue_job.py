@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Enqueueing: what changes the queue wakes a runner. And what a run stores of a job."""
 
+import logging
 from functools import partial
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -15,6 +16,8 @@ from ..runner.look import CREATE_FUNCTIONS, DROP_FUNCTIONS, INDEXES, NOW
 from ..runner.run import Run
 from ..runner.server_channels import InvalidChannels
 
+_logger = logging.getLogger(__name__)
+
 # Those of the jobs that somebody works on. It locks the others' rows: no run takes them
 # before the end of this transaction.
 HELD = """
@@ -28,6 +31,7 @@ HELD = """
                   FOR NO KEY UPDATE SKIP LOCKED
            )
 """
+DONE_BY_HAND = f"{__name__}.done_by_hand"
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta"}
 
@@ -98,9 +102,20 @@ class QueueJob(models.Model):
             wake.tell(self.env.cr)
             self._ensure_cron_trigger()
         if vals.get("state") == DONE and not wake.is_quiet(self.env.cr):
-            release = partial(_release_dependents, self.pool, self.ids)
-            self.env.cr.postcommit.add(release)
+            self._release_after_commit()
         return result
+
+    def _release_after_commit(self):
+        """Release those that wait for these jobs: another parent, which a runner ends
+        meanwhile, does not see these ones done, nor they that one."""
+        data = self.env.cr.postcommit.data
+        for job in self:
+            if (job.dependencies or {}).get("reverse_depends_on"):
+                if DONE_BY_HAND not in data:
+                    data[DONE_BY_HAND] = []
+                    release = partial(_release_dependents, self.pool, data)
+                    self.env.cr.postcommit.add(release)
+                data[DONE_BY_HAND].append(job.id)
 
     def unlink(self):
         self._check_not_running()
@@ -224,9 +239,10 @@ class QueueJob(models.Model):
         return self.env.cr.fetchone()[0]
 
 
-def _release_dependents(registry, job_ids):
-    """After the commit of a state set by hand: another parent, which a runner ended
-    meanwhile, has not seen this one done, nor this one the other."""
-    with registry.cursor() as cr:
-        jobs = api.Environment(cr, SUPERUSER_ID, {})["queue.job"]
-        jobs.browse(job_ids).exists()._release_dependents()
+def _release_dependents(registry, data):
+    try:
+        with registry.cursor() as cr:
+            jobs = api.Environment(cr, SUPERUSER_ID, {})["queue.job"]
+            jobs.browse(data[DONE_BY_HAND]).exists()._release_dependents()
+    except Exception:
+        _logger.warning("Jobs that wait are left to the rescue", exc_info=True)

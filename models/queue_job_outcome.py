@@ -135,7 +135,7 @@ class QueueJob(models.Model):
             self._undo()
         if interruption:
             trace = "".join(traceback.format_exception(error))
-            values = self._interrupted(interruption, trace, job.retry)
+            values = self._interrupted(interruption, trace)
         else:
             values = self._outcome(error, job)
 
@@ -188,18 +188,19 @@ class QueueJob(models.Model):
         failure = {name: storable(value) for name, value in failure.items()}
         return {"state": FAILED, "retry": retry, **failure}
 
-    def _interrupted(self, interruption, trace, retry):
-        """Decide what becomes of a job that was interrupted.
+    def _interrupted(self, interruption, trace):
+        """Decide what becomes of a job that was interrupted. A limit uses up a try, as a
+        kill does.
 
         :param trace: where
-        :param retry: which try it was. A limit uses it up, as a kill does.
         :return: the values to write
         """
         message = storable(self._interruption_message(interruption))
         trace = storable(trace)
         _logger.warning("Job %s %s\n%s", self.uuid, message, trace)
         if interruption.kind == SERVER:
-            return {"state": PENDING, "retry": retry - 1, "result": message}
+            return {"state": PENDING, "retry": self.retry, "result": message}
+        retry = self.retry + 1
         values = {
             "retry": retry,
             "exc_name": Interrupted.__name__,
@@ -238,7 +239,7 @@ class QueueJob(models.Model):
     def _write_undone(self, values, now):
         values = dict(values)
         if values["state"] == PENDING and (stop := self._asked_to_stop()):
-            values = self._interrupted(stop, values.get("result"), values["retry"])
+            values = self._interrupted(stop, values.get("result"))
         if seconds := values.pop("seconds", None):
             values["eta"] = now + timedelta(seconds=seconds)
             values |= dict.fromkeys(("exc_name", "exc_info"), False)

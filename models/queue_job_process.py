@@ -117,8 +117,6 @@ class QueueJob(models.Model):
                 self._store_done(job)
             if commit:
                 commit_then_run_hooks(cr)
-                self.env.registry.signal_changes()
-            return DONE, job.retry
         except BaseException as error:
             interruption = watched and watched.leave()
             if cr._cnx.closed:
@@ -130,6 +128,12 @@ class QueueJob(models.Model):
             if isinstance(error, KeyboardInterrupt) and in_main_thread:
                 raise  # the user's, in a shell
             return end
+        if commit:
+            try:
+                self.env.registry.signal_changes()
+            except Exception:
+                _logger.exception("What job %s has changed in caches", job.uuid)
+        return DONE, job.retry
 
     def _undo(self):
         """Leave nothing of a failed job: no hook, no cache, no lock."""

@@ -169,7 +169,7 @@ def end_job(registry, job_id, start, interruption, place, undo):
 
     def store(cr, now):
         job = jobs(cr)
-        values.update(job._interrupted(interruption, place, job.retry + 1))
+        values.update(job._interrupted(interruption, place))
         job._write_undone(values, now)
 
     def tell():

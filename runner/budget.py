@@ -6,6 +6,7 @@ read here is private to ``odoo/service/server.py`` (19.0) and read nowhere else.
 """
 
 import faulthandler
+import os
 import select
 import signal
 import threading
@@ -35,15 +36,17 @@ def _server():
     """Return what owns this process: a worker, or a threaded server.
 
     Prefork workers and the threaded server own the handler of SIGINT; a shell or a
-    test has another one.
+    test has another one. A process that a job has forked inherits it.
     """
-    return getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    server = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    return server if getattr(server, "pid", None) == os.getpid() else None
 
 
 def serves_crons():
     """Return whether scheduled actions run in this process."""
     types = {getattr(thread, "type", None) for thread in threading.enumerate()}
-    return isinstance(_server(), WorkerCron) or "cron" in types
+    server = _server()
+    return isinstance(server, WorkerCron) or bool(server) and "cron" in types
 
 
 def margin(limit):

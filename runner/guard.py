@@ -20,6 +20,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 
 import psutil
@@ -144,7 +145,8 @@ class Guard:
         )
 
     def _end(self, watched):
-        undo = partial(self.connection.terminate, [watched.pid, *self.sessions()])
+        pids = [watched.pid, watched.other_pid(), *self.sessions()]
+        undo = partial(self.connection.terminate, pids)
         tell = watched.end(undo)
         if not watched.is_lost:
             return
@@ -160,8 +162,9 @@ class Guard:
             _logger.exception("After the end of job %s", watched.name)
         self.is_over = True
         if self.budget.worker:
-            for child in psutil.Process().children(recursive=True):
-                child.kill()
+            with suppress(psutil.Error):
+                for child in psutil.Process().children(recursive=True):
+                    child.kill()
             os._exit(1)
 
 

@@ -30,6 +30,8 @@ CANCEL = """
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM unnest(%(pids)s::int[]) AS pid"
 ARE_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%(pids)s::int[])"
 TIMEOUT = 5  # seconds
+# Their code takes locks: raised in there, an exception leaves them locked for ever.
+LOCKING = {"importlib._bootstrap", "logging", "threading"}
 
 _logger = logging.getLogger(__name__)
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -114,14 +116,15 @@ class Watched:
         self.frame = sys._getframe(1)
         self.begin = time.monotonic()
         self.lock = threading.Lock()
-        self.performs, self.is_lost = True, False
+        self.performs, self.is_lost, self.is_raised = True, False, False
         self.interruption = self.asked = None
 
     def __enter__(self):
         self.guard.enter(self)
 
-    def __exit__(self, *exc_info):
-        self.leave()
+    def __exit__(self, exc_type, *_exc_info):
+        if self.leave() and exc_type is None:
+            raise Interrupted  # it has gone on, without what was broken
 
     def leave(self):
         """From now on, nothing interrupts the job.
@@ -146,7 +149,7 @@ class Watched:
 
     def ask(self, interruption=None):
         """Break the SQL and the Python of the job, if it is still performed; without an
-        interruption the SQL alone, for what it has begun since."""
+        interruption what it has begun since, and what could not be broken before."""
         with self.lock:
             if not self.performs:
                 return
@@ -155,10 +158,12 @@ class Watched:
                 self.interruption = interruption._replace(seconds=seconds)
                 self.asked = time.monotonic()
                 self.guard.expect_end()
-            values = {"pid": self.pid, "other": self._other_pid()}
+            values = {"pid": self.pid, "other": self.other_pid()}
             self.guard.connection.execute(CANCEL, values)
-            if interruption:
+            modules = {frame.f_globals.get("__name__") for frame, _line in self._stack()}
+            if not self.is_raised and not LOCKING & modules:
                 _raise_in(self.ident, ctypes.py_object(Interrupted))
+                self.is_raised = True
 
     def end(self, undo):
         """Store the outcome, if the job is still performed, and undo it.
@@ -175,16 +180,18 @@ class Watched:
             finally:
                 undo()
 
-    def _other_pid(self):
+    def other_pid(self):
         """Where the job is, if not in its run's transaction; a pooler's pids are not
         PostgreSQL's."""
-        other = self.job.env.cr._cnx
+        cr = self.job.env.cr
         is_real = self.connection.get_backend_pid() == self.pid
-        is_other = is_real and other is not self.connection
-        return other.get_backend_pid() if is_other else None
+        is_other = is_real and not cr.closed and cr._cnx is not self.connection
+        return cr._cnx.get_backend_pid() if is_other else None
 
     def _place(self):
-        """Return the stack of the thread, from the job on."""
+        return "".join(traceback.StackSummary.extract(reversed(self._stack())).format())
+
+    def _stack(self):
+        """Return the frames of the thread, the innermost first, from the job on."""
         stack = traceback.walk_stack(sys._current_frames().get(self.thread.ident))
-        stack = list(takewhile(lambda each: each[0] is not self.frame, stack))
-        return "".join(traceback.StackSummary.extract(reversed(stack)).format())
+        return list(takewhile(lambda each: each[0] is not self.frame, stack))

@@ -6,9 +6,10 @@ A job that somebody has locked is not known to be: claims pass it over meanwhile
 
 from typing import Any, NamedTuple
 
-from .claim import ETA_BATCH
+from .claim import ETA_BATCH, channels_in_force
 from .decision import FULL, Head, path
-from .look import CHANNEL, IS_LATER, IS_READY, PLACE, heads, holds, look
+from .look import CHANNEL, IS_LATER, IS_READY, NOW, PLACE, heads, holds, look
+from .server_channels import InvalidChannels
 
 # Why a job waits, beside the reasons for which a channel is closed.
 NEXT = "next"  # it starts as soon as a runner is free
@@ -48,6 +49,15 @@ class Wait(NamedTuple):
     channel: str | None = None
     detail: Any = None
     jobs: tuple[int, ...] = ()
+
+
+def may_any_start(cr):
+    """Return whether a claim would find a job to start now."""
+    cr.execute(f"SELECT {NOW}", log_exceptions=False)
+    try:
+        return bool(Outlook(cr, channels_in_force(cr), cr.fetchone()[0]).next)
+    except InvalidChannels:
+        return False
 
 
 class Outlook:

@@ -63,7 +63,7 @@ class Run:
         self.runner = env.context.get("cron_id")
         self.budget = Budget(env.context.get("cron_end_time", math.inf))
         self.claims = Claims(env.cr, env.registry, self.runner)
-        self.guard = Guard(env.cr.dbname, self.budget, self._sessions)
+        self.guard = None
         self.jobs = 0
         self.rescued = -math.inf
         self.worked = time.monotonic()  # when this run last had a job
@@ -77,6 +77,7 @@ class Run:
         """
         protect(self.control)
         self.control.commit()  # pylint: disable=invalid-commit
+        self.guard = Guard(self.control.dbname, self.budget, self._sessions)
         try:
             reason = self._work()
         except RegularRunnerActive:

@@ -32,7 +32,7 @@ from odoo.modules.registry import Registry
 from odoo.sql_db import db_connect
 
 from .budget import serves_crons
-from .look import IS_LATER, IS_READY, IS_RUNNER, NOW
+from .look import IS_RUNNER, NOW
 
 _logger = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ IDLE_LIMIT, NO_IDLE_LIMIT = (
 BEGIN = """
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL synchronous_commit = off;
+    SET LOCAL lock_timeout = '1s';
     SET LOCAL idle_in_transaction_session_timeout = '5s';
 """
 BEGIN_LOCKED = f"""
@@ -216,6 +217,7 @@ def wake(dbname, moment=datetime.min, runner=None):
 
     :param moment: nobody is needed if a run will look between now and then
     :param runner: the id of one that leaves: it is triggered if there is no other
+    :raises psycopg2.errors.LockNotAvailable: Odoo's crons are locked
     """
     for begin in (BEGIN_LOCKED, BEGIN):
         locked = begin == BEGIN_LOCKED
@@ -230,6 +232,8 @@ def wake(dbname, moment=datetime.min, runner=None):
                 ask(cr, runner, runner, begin, locked)
             return
         except (LockNotAvailable, DeadlockDetected):
+            if not locked:
+                raise
             _logger.debug("Waking a runner of %s without the claims' lock", dbname)
 
 
@@ -270,11 +274,6 @@ START = 2
 NET_AFTER = 20
 AGAIN = 1  # seconds, then twice as many, until HORIZON
 LOADED = 10  # seconds
-
-IS_ANY_READY = f"""
-    SELECT EXISTS (SELECT FROM queue_job WHERE {IS_READY})
-        OR EXISTS (SELECT FROM queue_job WHERE {IS_LATER} AND eta <= {NOW})
-"""
 
 _lock = threading.Lock()
 _timers = {}  # (name of the database, kind): (time on time.monotonic(), Timer)
@@ -322,7 +321,7 @@ def _ring(key, moment, again):
             arm(dbname, again, kind, 2 * again)
         return
     try:
-        if kind == NET and not _is_any_ready(dbname):
+        if kind == NET and not _may_any_start(dbname):
             arm(dbname, NET_AFTER, NET)
         else:
             wake(dbname)
@@ -332,10 +331,13 @@ def _ring(key, moment, again):
         _logger.info("Cron workers of %s not notified", dbname, exc_info=True)
 
 
-def _is_any_ready(dbname):
+def _may_any_start(dbname):
+    from .outlook import may_any_start  # which asks what a claim would do
+
     with db_connect(dbname).cursor() as cr:
-        cr.execute(IS_ANY_READY)
-        return cr.fetchone()[0]
+        may_start = may_any_start(cr)
+        cr._cnx.close()  # a server may have many databases
+    return may_start
 
 
 def _after_fork():
