@@ -189,8 +189,8 @@ class QueueJob(models.Model):
         return {"state": FAILED, "retry": retry, **failure}
 
     def _interrupted(self, interruption, trace):
-        """Decide what becomes of a job that was interrupted. A limit uses up a try, as a
-        kill does.
+        """Decide what becomes of a job that was interrupted. A limit uses up a try, as
+        a kill does.
 
         :param trace: where
         :return: the values to write

@@ -23,6 +23,7 @@ from .look import (
     IS_LATER,
     IS_READY,
     MANY,
+    MUCH,
     NOW,
     PLACE,
     heads,
@@ -184,12 +185,13 @@ class Choice:
         self._jobs = self.look.jobs  # those still to be gone through
         self._asked = self.look.is_whole  # else each channel is asked for its first
         self._past = set()  # ids of those that were gone through
+        self._is_dear = False  # to ask each channel
         self.decision = self.look.decision(self.channels)
         self._note_holds()
         while found := self._next():
             head, channel = found
             if start := take(head.id):
-                if len(self._jobs) > MANY:
+                if self._is_dear:
                     self.look.begin = head
                 self.job = Job(head.id, channel, start)
                 self.decision.start(head.id, channel)
@@ -220,7 +222,8 @@ class Choice:
             if self._asked:
                 return None
             self._asked = True
-            self._jobs = heads(self.cr)
+            self._jobs, read = heads(self.cr)
+            self._is_dear = read > MUCH or len(self._jobs) > MANY
             for head, channel in list(self._jobs):
                 if head.id in self._past:
                     self._go_past(head, channel)

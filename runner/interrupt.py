@@ -160,8 +160,8 @@ class Watched:
                 self.guard.expect_end()
             values = {"pid": self.pid, "other": self.other_pid()}
             self.guard.connection.execute(CANCEL, values)
-            modules = {frame.f_globals.get("__name__") for frame, _line in self._stack()}
-            if not self.is_raised and not LOCKING & modules:
+            where = {frame.f_globals.get("__name__") for frame, _line in self._stack()}
+            if not self.is_raised and not LOCKING & where:
                 _raise_in(self.ident, ctypes.py_object(Interrupted))
                 self.is_raised = True
 

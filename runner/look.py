@@ -12,7 +12,7 @@ loose scan, 6 ms for 2,000 channels.
 
 An old snapshot, such as that of a job that runs for an hour, keeps the index entries of
 all jobs that were started and done since, and each look would walk over them. A look
-that has read more than ``MUCH`` entries, or has asked more than ``MANY`` channels, is
+that has read more than ``MUCH`` of them, or has asked more than ``MANY`` channels, is
 remembered for ``MEMORY`` seconds by the run that took it: the next ones enter the
 indexes where it found the first row that lives, or the first channel that is open.
 Until then this run may overlook a job that has come to stand before that row, whose
@@ -71,8 +71,18 @@ INDEXES = {
 }
 
 _RUNNING = f"'running', {CHANNEL}, NULL::int, {SINCE}, queue_job.id, runner_id"
-# Entries of an index that this transaction has read, dead ones among them.
-_READ = "pg_stat_get_xact_tuples_returned('queue_job_{}_idx'::regclass)"
+
+
+def _read(*indexes):
+    """Of these indexes, the entries that this transaction has read, dead ones among
+    them."""
+    name = "pg_stat_get_xact_tuples_returned('queue_job_{}_idx'::regclass)"
+    count = " + ".join(map(name.format, indexes))
+    return f"""
+        SELECT 'read', NULL::varchar, ({count})::int,
+               NULL::timestamp, NULL::int, NULL::int
+    """
+
 
 # From the beginning, the parameters are NULL. The throttled starts and the runners are
 # a few rows. OFFSET 0: the running jobs that are known are looked up by their ids.
@@ -108,12 +118,6 @@ LOOK = f"""
                 WHERE state = 'wait_dependencies' AND since_seen IS NULL
                 ORDER BY id LIMIT 1)
 """
-READ = f"""
-    SELECT 'read', NULL::varchar,
-           ({_READ.format("queue")} + {_READ.format("running")})::int,
-           NULL::timestamp, NULL::int, NULL::int
-"""
-
 # From the first ready job of a channel to that of the next one, then all in order.
 HEADS = f"""
     WITH RECURSIVE head AS (
@@ -175,8 +179,8 @@ CREATE_FUNCTIONS = _function(
         since_seen timestamp, running_seen int[], eta_seen timestamp
     )""",
     LOOK,
-    READ,
-) + _function("queue_job_heads()", HEADS)
+    _read("queue", "running"),
+) + _function("queue_job_heads()", HEADS, _read("ready"))
 
 CALL_LOOK = """
     SELECT *
@@ -298,10 +302,12 @@ def seen_by(known):
 
 
 def heads(cr):
-    """Return the (:class:`Head`, channel) of each channel's first job, in order."""
+    """Return the (:class:`Head`, channel) of each channel's first job, in order, and
+    how many entries of the index were read for that."""
     cr.execute(CALL_HEADS, log_exceptions=False)
-    rows = cr.fetchall()
-    return sorted((Head(*place), channel) for _kind, channel, *place, _none in rows)
+    *rows, (_read, _channel, read, *_nones) = cr.fetchall()
+    jobs = sorted((Head(*place), channel) for _kind, channel, *place, _none in rows)
+    return jobs, read
 
 
 def holds(cr, channels, jobs, after="-infinity"):

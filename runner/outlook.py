@@ -73,7 +73,8 @@ class Outlook:
         self.cr = cr
         self.now = now
         self.look = look(cr, now)
-        first = {channel: head for head, channel in heads(cr)}
+        jobs, _read = heads(cr)
+        first = {channel: head for head, channel in jobs}
         for head, channel in [*self._ripe(), *(asked or {}).items()]:
             first[channel] = min(first.get(channel, head), head)
         self.heads = first

@@ -37,6 +37,7 @@ class TestBudget(BaseCase):
 
     def worker(self):
         worker = WorkerCron(PreforkServer(None))
+        worker.pid = os.getpid()
         self.addCleanup(worker.close)
         self.enterContext(self.handler(worker.signal_handler))
         return worker

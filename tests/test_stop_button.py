@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from io import BytesIO
+from tempfile import NamedTemporaryFile
 
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import get_public_method
@@ -96,7 +96,10 @@ class TestStopButton(RunnerCase):
             self.assertFalse(stops.has_access(operation))
 
     def test_limit_of_a_job_function_in_xml(self):
-        convert_xml_import(self.env, "queue_job", BytesIO(LIMITED))
+        with NamedTemporaryFile() as file:
+            file.write(LIMITED)
+            file.seek(0)
+            convert_xml_import(self.env, "queue_job", file)
         function = self.env["queue.job.function"]
         name = "<queue.job>.unlink"
         self.assertEqual(function.job_config(name).time_limit, 600)

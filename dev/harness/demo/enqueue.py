@@ -46,7 +46,7 @@ def enqueueing(database, runners, plan):
 def main(env, runners, plan):
     """Have that many runners, then enqueue the plan, one commit per batch."""
     add_runners(env, runners)
-    # not in its XML, which OCA's addon loads too, in the tests of the change to this one
+    # not in its XML, which OCA's addon loads too, in the tests of a change to this one
     env.ref("queue_job_cron_jobrunner_demo.job_function_hang").time_limit = LIMIT
     env.cr.commit()
     for batch in plan.batches:
