@@ -26,6 +26,7 @@ RIPE = f"""
      ORDER BY {CHANNEL}, {PLACE}
 """
 
+TIME = f"SELECT {NOW}"
 MOST_AHEAD = 10_000  # counting more takes too long, and means no more to anybody
 _IS_AHEAD = f"{CHANNEL} = open.channel AND ({PLACE}) < %(place)s"
 AHEAD = f"""
@@ -53,7 +54,7 @@ class Wait(NamedTuple):
 
 def may_any_start(cr):
     """Return whether a claim would find a job to start now."""
-    cr.execute(f"SELECT {NOW}", log_exceptions=False)
+    cr.execute(TIME, log_exceptions=False)
     try:
         return bool(Outlook(cr, channels_in_force(cr), cr.fetchone()[0]).next)
     except InvalidChannels:
