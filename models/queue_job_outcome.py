@@ -97,9 +97,13 @@ RELEASE_TRIES = 8
 class QueueJob(models.Model):
     _inherit = "queue.job"
 
-    def _store_done(self, job):
-        """Write what has changed with the end of the :class:`Job`, and flush it."""
+    def _store_done(self, job, seconds):
+        """Write what has changed with the end of the :class:`Job`, and flush it.
+
+        :param seconds: since its start. The host's clock may not be PostgreSQL's.
+        """
         job.set_done()
+        job.date_done = job.date_started + timedelta(seconds=seconds)
         if job.result:
             job.result = storable(job.result)
         values = {

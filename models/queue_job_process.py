@@ -99,6 +99,7 @@ class QueueJob(models.Model):
         :return: its state, and which try it was.
         """
         cr, job, start, watched = self.env.cr, None, self.date_started, None
+        begin = time.monotonic()
         try:
             with _prevent_commit(cr), cr.savepoint():
                 job = self._load()
@@ -114,7 +115,7 @@ class QueueJob(models.Model):
                     raise NoActiveSqlTransaction
                 if commit:
                     cr.execute(LIMIT_WAIT)
-                self._store_done(job)
+                self._store_done(job, time.monotonic() - begin)
             if commit:
                 commit_then_run_hooks(cr)
         except BaseException as error:
