@@ -43,7 +43,8 @@ IN_TURN = {"crash", "limit", "edit", "stop", "delete", "cancel", "upgrade"}
 # would look for it only at the end of their interval.
 BUSY_END = 25
 FREEZE, LIMIT = (3, 20), (2, 6)  # seconds
-DELETION, COMMAND = 20, 120  # seconds, at most
+# Seconds, at most. A deletion waits for the job's end, and its server may be frozen.
+DELETION, COMMAND = 45, 120
 
 # Those of jobs hold a row of a table for as long as the job runs; those that a run has
 # beside them are idle after a claim.
@@ -76,7 +77,10 @@ DELETE = f"""
      WHERE state = 'started'
        AND id IN (
            SELECT id FROM queue_job
-            WHERE state = 'started' ORDER BY random() LIMIT 2
+            WHERE state = 'started'
+              AND NOT starts_with(name, '{LONG}')
+              AND NOT starts_with(name, '{ENDLESS}')
+            ORDER BY random() LIMIT 2
        )
  RETURNING name
 """
