@@ -15,7 +15,7 @@ from odoo.service.server import PreforkServer, ThreadedServer, Worker, WorkerCro
 from odoo.tests.common import BaseCase
 from odoo.tools import config
 
-from ..runner.budget import SHARE, Budget
+from ..runner.budget import SHARE, Budget, serves_crons
 
 LIMIT = 1000  # seconds
 
@@ -85,6 +85,13 @@ class TestBudget(BaseCase):
         self.assertGoesOn(budget)
         worker.signal_handler(signal.SIGINT, None)
         self.assertEnds(budget, "stopping", even_the_first=True)
+
+    def test_process_that_a_job_has_forked_is_no_worker(self):
+        worker = self.worker()
+        self.assertTrue(serves_crons())
+        worker.pid = os.getppid()
+        self.assertFalse(serves_crons())
+        self.assertIsNone(self.budget().worker)
 
     def test_prefork_watchdog_is_fed(self):
         worker = self.worker()

@@ -5,11 +5,14 @@ import time
 import timeit
 from unittest.mock import patch
 
+from psycopg2 import InterfaceError
+
+from odoo.modules.registry import Registry
 from odoo.service import server
 
 from ..runner.budget import Budget
 from ..runner.guard import Guard
-from ..runner.interrupt import Watched
+from ..runner.interrupt import SERVER, Interruption, Watched
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
 
@@ -65,6 +68,32 @@ class TestGuard(RunCase):
         job, seconds = self.hang("sql", max_retries=1)
         self.assertInterrupted(job, "sql")
         self.assertLess(seconds, 5)
+
+    def test_job_that_goes_on_is_undone(self):
+        """It has swallowed the interrupt, and lost what that has broken."""
+        job, _seconds = self.hang("parts", max_retries=1)
+        self.assertEqual((job["state"], job["exc_name"]), ("failed", "Interrupted"))
+        self.assertEqual(self.tokens(), ["Interrupted"])
+
+    def test_code_that_holds_a_lock_is_left_first(self):
+        """Raised in there, it would leave the lock to nobody."""
+        job, _seconds = self.hang("event", max_retries=1)
+        self.assertEqual((job["state"], job["exc_name"]), ("failed", "Interrupted"))
+        self.assertIn("_hang_in_python", job["exc_info"])
+
+    def test_server_that_stops_takes_back_no_try_that_has_not_begun(self):
+        with self.transaction() as env:
+            job = env["queue.job"].browse(self.enqueue("hang", "effect", "sleep"))
+            values = job._interrupted(Interruption(SERVER), "")
+        self.assertEqual((values["state"], values["retry"]), ("pending", 0))
+
+    def test_caches_that_can_not_be_signalled_are_no_failure(self):
+        job = self.enqueue("record", "a")
+        error = patch.object(Registry, "signal_changes", side_effect=InterfaceError)
+        with error, self.assertLogs(ADDON, "ERROR") as logs:
+            self.run_jobs(seconds=1)
+        self.assertEqual(self.state(job), "done")
+        self.assertEqual(len(logs.output), 1)
 
     def test_pending_again_after_a_try(self):
         job, _seconds = self.hang("python")

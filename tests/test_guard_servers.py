@@ -162,6 +162,21 @@ class TestGuardThreaded(GuardCase):
         self.wait(server, are_lost, "the log names the threads")
         self.assertCronsFine()
 
+    def test_what_it_commits_by_itself_is_undone_too(self):
+        with self.transaction() as env:
+            function = env.ref("queue_job_cron_jobrunner_demo.job_function_hang")
+            function.allow_commit = True
+        server = self.server("--workers=0", "--max-cron-threads=2")
+        self.hang("sleep")
+        self.wait(server, self.ended("sleep"), "it is ended")
+        self.assertInterrupted("sleep")
+        held = """
+            SELECT 1 FROM pg_locks JOIN pg_database AS here ON here.oid = database
+             WHERE datname = current_database() AND pid <> pg_backend_pid()
+               AND relation = 'queue_job_demo_ledger'::regclass
+        """
+        self.wait(server, lambda: not self.query(held), "no row is locked")
+
     def test_before_odoo_starts_the_server_anew(self):
         self.limit(0)
         server = self.server("--workers=0", "--limit-time-real-cron=8")

@@ -120,6 +120,14 @@ class TestTriggers(FrozenCase):
                 self.assertEqual(sum(moment < NOW for moment in moments), 1)
                 self.forget_triggers()
 
+    def test_runner_that_is_deleted_leaves_its_triggers_to_another(self):
+        other = self.runner.copy()
+        self.enqueue("leave", "a")
+        self.assertTrue(self.triggers())
+        self.env.cr.precommit.data.clear()  # as in another transaction
+        self.runner.unlink()
+        self.assertTrue(self.triggers(other))
+
     def test_write_of_something_else_does_not_trigger(self):
         job = self.enqueue("leave", "a")
         self.forget_triggers()

@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from odoo.addons.queue_job.delay import chain
 from odoo.addons.queue_job.jobrunner.runner import Database
 
+from ..runner.outlook import may_any_start
 from .channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
@@ -101,8 +102,10 @@ class TestWhy(ChannelCase):
         channel = self.channel("a", paused=True)
         job = self.enqueue_in("root.a.b")
         self.assertWaits(job, "Channel root.a is paused.")
+        self.assertFalse(may_any_start(self.env.cr))
         channel.action_resume()
         self.assertNext(job)
+        self.assertTrue(may_any_start(self.env.cr))
 
     def test_throttled_channel(self):
         channel = self.channel("a", throttle=3600)

@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import threading
 import time
 from contextlib import suppress
 
@@ -60,6 +61,19 @@ class Hanging(models.Model):
                 while True:
                     with suppress(BaseException):
                         time.sleep(0.05)
+
+    def _hang_in_parts(self):
+        """Swallow everything, part by part, and come to an end."""
+        for number in range(30):
+            with suppress(BaseException):
+                time.sleep(0.1)
+                self.record(f"part {number}")
+                self.env.flush_all()
+
+    def _hang_in_event(self):
+        """Wait in code that holds a lock, then hang in Python."""
+        threading.Event().wait(3)
+        self._hang_in_python()
 
     def _hang_in_c(self):
         """In C code that does not let other threads run."""
