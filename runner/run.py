@@ -78,19 +78,18 @@ class Run:
         protect(self.control)
         self.control.commit()  # pylint: disable=invalid-commit
         self.guard = Guard(self.control.dbname, self.budget, self._sessions)
+        reason, is_off = None, False
         try:
             reason = self._work()
         except RegularRunnerActive:
             warn_of_regular_runner(self.control.dbname)
-            reason = None
         except SwitchedOff:
-            reason = "its runner is to be off"
+            reason, is_off = "its runner is to be off", True
         finally:
             self.guard.close()
             self._leave()
             if self.work:
                 self.work.close()
-        is_off = reason == "its runner is to be off"
         if reason:
             _logger.debug("Run ends after %s jobs: %s", self.jobs, reason)
             self._wake_another(None if is_off else self.runner)
