@@ -86,7 +86,7 @@ class QueueJob(models.Model):
         """
         matters = MATTERS & vals.keys()
         is_own = self.env.context.get("_job_edit_sentinel") is self.EDIT_SENTINEL
-        if matters and not is_own:
+        if not is_own:
             self._check_not_running()
         if vals.get("state") == PENDING:
             vals = {"runner_id": False, **vals}
@@ -149,7 +149,7 @@ class QueueJob(models.Model):
 
     def _check_not_running(self):
         """Refuse what others would do to a job that runs, on another connection than
-        its own.
+        its own: each write of the row would let its work be undone, and done again.
 
         :raises UserError: one of these is running.
         """

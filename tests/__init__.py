@@ -47,12 +47,14 @@ from . import test_runner_rights
 from . import test_runner_rpc
 from . import test_runner_screen
 from . import test_runner_switch
+from . import test_running_job
 from . import test_sequential
 from . import test_server
 from . import test_server_channels
 from . import test_servers
 from . import test_slice
 from . import test_standing_aside
+from . import test_startable
 from . import test_statements
 from . import test_stop
 from . import test_stop_button
@@ -64,6 +66,5 @@ from . import test_translations
 from . import test_triggers
 from . import test_uninstall
 from . import test_wait_reference
-from . import test_why
-from . import test_startable
 from . import test_wake_up_races
+from . import test_why
