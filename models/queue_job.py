@@ -87,7 +87,7 @@ class QueueJob(models.Model):
         matters = MATTERS & vals.keys()
         is_own = self.env.context.get("_job_edit_sentinel") is self.EDIT_SENTINEL
         if not is_own:
-            self._check_not_running()
+            self._check_not_running("write")
         if vals.get("state") == PENDING:
             vals = {"runner_id": False, **vals}
         if "state" in vals:
@@ -118,7 +118,7 @@ class QueueJob(models.Model):
                 data[DONE_BY_HAND].append(job.id)
 
     def unlink(self):
-        self._check_not_running()
+        self._check_not_running("unlink")
         result = super().unlink()
         wake.tell(self.env.cr)
         return result
@@ -147,15 +147,17 @@ class QueueJob(models.Model):
             notification = {"type": "warning", "message": message, "sticky": True}
             self.env.user._bus_send("simple_notification", notification)
 
-    def _check_not_running(self):
+    def _check_not_running(self, operation):
         """Refuse what others would do to a job that runs, on another connection than
         its own: each write of the row would let its work be undone, and done again.
 
+        :raises AccessError: who may not do it anyway does not learn the job's name
         :raises UserError: one of these is running.
         """
         started = self.sudo().filtered(lambda job: job.state == STARTED)
         if not started or wake.is_quiet(self.env.cr):
             return
+        self.check_access(operation)
         self.env.cr.execute(HELD, {"ids": started.ids})
         for job in started.browse(row[0] for row in self.env.cr.fetchall()):
             raise UserError(

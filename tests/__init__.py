@@ -13,6 +13,7 @@ from . import test_channels_reference
 from . import test_channels_server
 from . import test_chaos
 from . import test_claim
+from . import test_companies
 from . import test_dependents
 from . import test_doctests
 from . import test_enqueueing
