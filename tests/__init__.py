@@ -31,6 +31,7 @@ from . import test_job_screens
 from . import test_kill
 from . import test_leaks
 from . import test_limits
+from . import test_lost_connections
 from . import test_merge
 from . import test_misbehaving_jobs
 from . import test_neutralize
