@@ -8,6 +8,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 
+from odoo.addons.queue_job.fields import JobSerialized
 from odoo.addons.queue_job.job import DONE, FAILED, PENDING, STARTED
 
 from ..runner import wake
@@ -54,6 +55,11 @@ class QueueJob(models.Model):
         copy=False,
         help="The eta that has passed: the job is ready while it is equal to its eta.",
     )
+
+    # may be huge: nobody loads them for another field's sake
+    records = JobSerialized(base_type=models.BaseModel, prefetch=False)
+    args = JobSerialized(base_type=tuple, prefetch=False)
+    kwargs = JobSerialized(base_type=dict, prefetch=False)
 
     _queue_idx = models.Index(INDEXES["_queue_idx"])
     _ready_idx = models.Index(INDEXES["_ready_idx"])
