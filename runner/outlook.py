@@ -55,8 +55,9 @@ class Wait(NamedTuple):
 def may_any_start(cr):
     """Return whether a claim would find a job to start now."""
     cr.execute(TIME, log_exceptions=False)
+    [now] = cr.fetchone()
     try:
-        return bool(Outlook(cr, channels_in_force(cr), cr.fetchone()[0]).next)
+        return bool(Outlook(cr, channels_in_force(cr), now).next)
     except InvalidChannels:
         return False
 
