@@ -32,6 +32,7 @@ from odoo.modules.registry import Registry
 from odoo.sql_db import db_connect
 
 from .budget import serves_crons
+from .copies import MARK
 from .look import IS_RUNNER, NOW
 
 _logger = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ LISTENER = "queue_job_runner_"  # and the id of the cron
 # A pooler has pids of its own, and may give the session to somebody else.
 ENTER = f"""
     CASE WHEN %(enter)s AND pg_backend_pid() = %(backend)s
-         THEN pg_try_advisory_lock_shared({PRESENCE}, %(runner)s) END
+         THEN COALESCE({MARK}, TRUE)
+              AND pg_try_advisory_lock_shared({PRESENCE}, %(runner)s) END
 """
 LINGER = f"""
     LISTEN {LISTENER}%(runner)s;
