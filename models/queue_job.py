@@ -146,8 +146,8 @@ class QueueJob(models.Model):
         running = self.filtered(lambda job: job.state == STARTED)
         if running and not self.env.su:
             message = self.env._(
-                "%s of these jobs are running and were left alone. Try again when they "
-                "have ended.",
+                "%s of these jobs are running and were left alone. Stop them, or try "
+                "again when they have ended.",
                 len(running),
             )
             notification = {"type": "warning", "message": message, "sticky": True}

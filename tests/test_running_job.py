@@ -114,6 +114,7 @@ class TestRunningJob(ServerCase):
             told = "DELETE FROM bus_bus WHERE message LIKE %s RETURNING message"
             [[message]] = self.query(told, "%simple_notification%")
             self.assertIn("1 of these jobs are running and were left alone", message)
+            self.assertIn("Stop them", message)
         self.assertEqual(self.job("job")["state"], "started")
         self.assertNextRuns("job")
         self.assertEqual(self.job("job")["retry"], 1)
