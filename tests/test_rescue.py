@@ -2,6 +2,7 @@
 
 import tracemalloc
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
@@ -92,6 +93,30 @@ class TestRescue(RunCase):
         job = self.enqueue("record", "job")
         self.claim()
         self.assertLeftAlone(job)
+
+    def test_overrides_of_write_see_what_no_claim_and_no_rescue_writes(self):
+        """As README says."""
+        seen, write = [], self.registry["queue.job"].write
+
+        def override(jobs, vals):
+            seen.extend(vals["state"] for _job in jobs if "state" in vals)
+            return write(jobs, vals)
+
+        with patch.object(self.registry["queue.job"], "write", override):
+            for method, args, states in (
+                ("record", (), ["done"]),
+                ("flaky", (1, 3600), ["pending"]),
+                ("fail", (), ["failed"]),
+            ):
+                seen.clear()
+                self.enqueue(method, "job", *args)
+                self.run_in_thread()
+                self.assertEqual(seen, states)
+            for max_retries in (1, 2):
+                seen.clear()
+                self.claim_and_die(max_retries=max_retries)
+                self.rescue_and_log()
+                self.assertEqual(seen, [])
 
     def test_orphan_of_the_regular_runner_has_not_used_up_a_try(self):
         orphan, recent = (self.enqueue("record", token) for token in ("a", "b"))
