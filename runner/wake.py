@@ -18,6 +18,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from weakref import WeakSet
@@ -336,7 +337,7 @@ def _ring(key, moment, again):
 def _may_any_start(dbname):
     from .outlook import may_any_start  # which asks what a claim would do
 
-    with db_connect(dbname).cursor() as cr:
+    with closing(db_connect(dbname).cursor()) as cr:  # it can't be committed then
         may_start = may_any_start(cr)
         cr._cnx.close()  # a server may have many databases
     return may_start
