@@ -8,6 +8,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
 
+from odoo.addons.queue_job.fields import JobSerialized
 from odoo.addons.queue_job.job import DONE, FAILED, PENDING, STARTED
 
 from ..runner import wake
@@ -55,6 +56,11 @@ class QueueJob(models.Model):
         help="The eta that has passed: the job is ready while it is equal to its eta.",
     )
 
+    # may be huge: nobody loads them for another field's sake
+    records = JobSerialized(base_type=models.BaseModel, prefetch=False)
+    args = JobSerialized(base_type=tuple, prefetch=False)
+    kwargs = JobSerialized(base_type=dict, prefetch=False)
+
     _queue_idx = models.Index(INDEXES["_queue_idx"])
     _ready_idx = models.Index(INDEXES["_ready_idx"])
     _later_idx = models.Index(INDEXES["_later_idx"])
@@ -86,8 +92,8 @@ class QueueJob(models.Model):
         """
         matters = MATTERS & vals.keys()
         is_own = self.env.context.get("_job_edit_sentinel") is self.EDIT_SENTINEL
-        if matters and not is_own:
-            self._check_not_running()
+        if not is_own:
+            self._check_not_running("write")
         if vals.get("state") == PENDING:
             vals = {"runner_id": False, **vals}
         if "state" in vals:
@@ -118,7 +124,7 @@ class QueueJob(models.Model):
                 data[DONE_BY_HAND].append(job.id)
 
     def unlink(self):
-        self._check_not_running()
+        self._check_not_running("unlink")
         result = super().unlink()
         wake.tell(self.env.cr)
         return result
@@ -140,22 +146,24 @@ class QueueJob(models.Model):
         running = self.filtered(lambda job: job.state == STARTED)
         if running and not self.env.su:
             message = self.env._(
-                "%s of these jobs are running and were left alone. Try again when they "
-                "have ended.",
+                "%s of these jobs are running and were left alone. Stop them, or try "
+                "again when they have ended.",
                 len(running),
             )
             notification = {"type": "warning", "message": message, "sticky": True}
             self.env.user._bus_send("simple_notification", notification)
 
-    def _check_not_running(self):
+    def _check_not_running(self, operation):
         """Refuse what others would do to a job that runs, on another connection than
-        its own.
+        its own: each write of the row would let its work be undone, and done again.
 
+        :raises AccessError: who may not do it anyway does not learn the job's name
         :raises UserError: one of these is running.
         """
         started = self.sudo().filtered(lambda job: job.state == STARTED)
         if not started or wake.is_quiet(self.env.cr):
             return
+        self.check_access(operation)
         self.env.cr.execute(HELD, {"ids": started.ids})
         for job in started.browse(row[0] for row in self.env.cr.fetchall()):
             raise UserError(

@@ -57,6 +57,10 @@ class QueueJob(models.Model):
                 return
             self._message_post_on_failure()
             commit_then_run_hooks(cr)
+            functions = self.env["queue.job.function"]
+            name = functions.job_function_name(self.model_name, self.method_name)
+            if not functions.job_config(name).on_fail_method_name:
+                return
             values = dict.fromkeys(("exc_message", "exc_info"), message)
             self._call_on_fail(
                 self._load(), {"exc_name": "JobFoundDead", **values}, commit=True

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.tools import config
 
+from ..runner.copies import copies
 from ..runner.counts import AN_HOUR_AGO
 from ..runner.regular import IS_ACTIVE
 
@@ -121,12 +122,19 @@ class QueueJobRunner(models.Model):
         active = self.search([("active", "=", True)])
         workers = self._cron_workers()
         too_many = active[workers - 1 :] if workers else active.browse()
+        names = copies(self.env.cr)
         for runner in self:
             runner.hint = False
             if runner.ends:
                 runner.hint = self.env._("Off after its job")
             elif not active:
                 runner.hint = self.env._("No runner is active: jobs wait.")
+            elif names:
+                runner.hint = self.env._(
+                    "This database and %s are copies of each other, and the runners of "
+                    "both are at work: jobs are done twice.",
+                    names,
+                )
             elif runner in too_many:
                 runner.hint = self.env._(
                     "Runners can take all %s cron workers: mail and the other "

@@ -17,6 +17,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from . import wake
 from .budget import Budget
 from .claim import CachesChanged, Claims, SwitchedOff
+from .copies import warn_of_copies
 from .guard import Guard
 from .interrupt import Lost
 from .look import NOW
@@ -76,6 +77,7 @@ class Run:
         a look that found nothing wakes another runner, or triggers this one again.
         """
         protect(self.control)
+        warn_of_copies(self.control)
         self.control.commit()  # pylint: disable=invalid-commit
         self.guard = Guard(self.control.dbname, self.budget, self._sessions)
         reason, is_off = None, False

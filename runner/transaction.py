@@ -33,6 +33,7 @@ KEEP_ALIVE = {
         "tcp_user_timeout": 60_000,
         "idle_in_transaction_session_timeout": 0,
     },
+    140000: {"idle_session_timeout": 0},
     170000: {"transaction_timeout": 0},
 }
 # A worker that was killed in a long statement is noticed while that goes on.

@@ -18,6 +18,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from weakref import WeakSet
@@ -32,6 +33,7 @@ from odoo.modules.registry import Registry
 from odoo.sql_db import db_connect
 
 from .budget import serves_crons
+from .copies import MARK
 from .look import IS_RUNNER, NOW
 
 _logger = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ LISTENER = "queue_job_runner_"  # and the id of the cron
 # A pooler has pids of its own, and may give the session to somebody else.
 ENTER = f"""
     CASE WHEN %(enter)s AND pg_backend_pid() = %(backend)s
-         THEN pg_try_advisory_lock_shared({PRESENCE}, %(runner)s) END
+         THEN COALESCE({MARK}, TRUE)
+              AND pg_try_advisory_lock_shared({PRESENCE}, %(runner)s) END
 """
 LINGER = f"""
     LISTEN {LISTENER}%(runner)s;
@@ -334,7 +337,7 @@ def _ring(key, moment, again):
 def _may_any_start(dbname):
     from .outlook import may_any_start  # which asks what a claim would do
 
-    with db_connect(dbname).cursor() as cr:
+    with closing(db_connect(dbname).cursor()) as cr:  # it can't be committed then
         may_start = may_any_start(cr)
         cr._cnx.close()  # a server may have many databases
     return may_start

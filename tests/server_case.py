@@ -86,6 +86,18 @@ class ServerCase(OwnDatabase, BaseCase):
         self.wait(server, lambda: self.query(ran), "a first cron has run", nudge=True)
         return server
 
+    def with_code(self, name, *lines):
+        """Return the options of a server that executes the code first, as its own.
+
+        :param name: of the addon that is made of the code, and loaded server-wide
+        """
+        addon = self.folder / self._testMethodName / name
+        addon.mkdir(parents=True)
+        (addon / "__manifest__.py").write_text("{'name': 'Of a test'}")
+        (addon / "__init__.py").write_text("\n".join(lines))
+        path = ",".join([*config["addons_path"], str(addon.parent)])
+        return f"--addons-path={path}", f"--load=base,web,{name}"
+
     def wait(self, server, condition, what, nudge=False):
         """Wait for a condition; the server's log is part of what a failure says.
 

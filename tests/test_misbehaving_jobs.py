@@ -146,3 +146,30 @@ class TestMisbehavingJobs(RunCase):
         self.run_in_thread()
         self.assertEqual(self.state(job["id"]), "done")
         self.assertEqual(self.tokens(), ["shared", "after", "job"])
+
+    def test_job_in_a_conflict_each_time_has_failed_after_its_last_try(self):
+        self.execute("INSERT INTO queue_job_demo_ledger (token) VALUES ('shared')")
+        jobs = {
+            self.enqueue("conflict", "a", 99, max_retries=3): "could not serialize",
+            self.enqueue(
+                "throw", "b", "odoo.exceptions.ConcurrencyError", max_retries=3
+            ): "thrown",
+            self.enqueue(
+                "throw", "c", "odoo.exceptions.LockError", max_retries=3
+            ): "thrown",
+        }
+        for tries in (1, 2):
+            with mute_sql_errors:
+                self.run_in_thread()
+            for job in jobs:
+                row = self.job(job)
+                self.assertEqual((row["state"], row["retry"]), ("pending", tries))
+            self.execute("UPDATE queue_job SET eta = NULL")
+        with mute_sql_errors, self.assertLogs(ADDON, "ERROR"):
+            self.run_in_thread()
+        for job, reason in jobs.items():
+            row = self.job(job)
+            self.assertEqual((row["state"], row["retry"]), ("failed", 3))
+            self.assertIn("Max. retries (3) reached", row["exc_message"])
+            self.assertIn(reason, row["exc_message"])
+        self.assertEqual(self.tokens(), ["shared"])

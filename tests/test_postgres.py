@@ -1,11 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import os
+import signal
+import time
 from unittest.mock import patch
 
 from odoo.sql_db import close_db
 from odoo.tools import config
 
 from .server_case import PREFORK, ServerCase
+from .test_wake_up_races import PRESENT
 
 
 class TestPostgres(ServerCase):
@@ -25,13 +29,32 @@ class TestPostgres(ServerCase):
         self.enterContext(patch.dict(config.options, self.place))
         self.addCleanup(self.drop_database)
 
+    def start_server(self, *options):
+        place = (f"--{option}={value}" for option, value in self.place.items())
+        return self.server(*options, *place)
+
+    def test_session_of_a_run_stops_answering(self):
+        """The other runner goes on."""
+        self.only_runners()
+        self.add_runners(1)
+        server = self.start_server(*PREFORK, "--max-cron-threads=2")
+        self.enqueue(["long"], "sleep", 5, priority=1)
+        self.wait(server, self.job_is("long", "started"), "it runs")
+        [(session, _mode)] = self.query(PRESENT)
+        os.kill(session, signal.SIGSTOP)
+        self.addCleanup(os.kill, session, signal.SIGCONT)
+        others = self.enqueue([f"other {number}" for number in range(10)])
+        others += self.enqueue(["eta"], eta=12)
+        begin = time.monotonic()
+        self.wait(server, self.all_in("done"), "all are done")
+        seconds = time.monotonic() - begin
+        print(f"\nAll done {seconds:.0f} s later")  # pylint: disable=print-used
+        self.assertLess(seconds, 60)
+        self.assertOnceEach(["long", *others])
+
     def test_jobs_go_on_after_a_crash_of_postgresql(self):
         self.add_runners(2)
-        server = self.server(
-            *PREFORK,
-            "--max-cron-threads=3",
-            *(f"--{option}={value}" for option, value in self.place.items()),
-        )
+        server = self.start_server(*PREFORK, "--max-cron-threads=3")
         tokens = self.enqueue([f"job {number}" for number in range(240)], "sleep", 0.2)
         tokens += self.enqueue(["long"], "sleep", 8, priority=1)
         self.wait(server, self.job_is("long", "started"), "the long job runs")

@@ -3,18 +3,25 @@
 import json
 import time
 
+from odoo import SUPERUSER_ID, api
+from odoo.service.model import retrying
+
 from odoo.addons.queue_job.delay import chain, group
 
 from ..runner import wake
+from ..runner.rescue import SWEEP_KEY
 from .common import mute_sql_errors
 from .run_case import ADDON, PATIENCE, RunCase
+from .server_case import PREFORK, ServerCase
 
-NEVER_SWEPT = """
-    UPDATE ir_config_parameter SET value = '0 0'
-     WHERE key = 'queue_job_cron_jobrunner.last_sweep'
+NEVER_SWEPT = f"""
+    UPDATE ir_config_parameter SET value = '0 0' WHERE key = '{SWEEP_KEY}'
 """
 FINISHED_BEFORE = "UPDATE queue_job SET date_done = date_done - INTERVAL '1 min'"
 CHAIN = 5_000
+GROUP = 150
+FAMILIES = 60
+RUN = "runner", "child"
 
 
 class TestRelease(RunCase):
@@ -123,6 +130,43 @@ class TestRelease(RunCase):
             self.rescue()
         self.assertEqual(self.state(child), "pending")
 
+    def test_stranded_jobs_are_found_though_the_parameter_was_deleted(self):
+        child = self.enqueue_family()
+        self.finish_parent()
+        self.finish_parent()
+        self.execute(FINISHED_BEFORE)
+        self.execute(f"DELETE FROM ir_config_parameter WHERE key = '{SWEEP_KEY}'")
+        with self.assertLogs(ADDON, "WARNING"):
+            self.rescue()
+        self.assertEqual(self.state(child), "pending")
+
+    def milliseconds_per_job(self):
+        [(pending,)] = self.query(
+            "SELECT count(*) FROM queue_job WHERE state <> 'done'"
+        )
+        start = time.monotonic()
+        self.run_jobs()
+        self.assertEqual(set(self.states()), {"done"})
+        return 1000 * (time.monotonic() - start) / pending
+
+    def test_group_on_a_group_costs_little_more_than_unrelated_jobs(self):
+        with self.transaction() as env:
+            ledger = env["queue.job.demo.ledger"]
+            for number in range(2 * GROUP):
+                ledger.with_delay().record(f"single {number}")
+        alone = self.milliseconds_per_job()
+        with self.transaction() as env:
+            ledger = env["queue.job.demo.ledger"]
+            first, then = (
+                group(*(ledger.delayable().record(f"{n}") for n in range(GROUP)))
+                for _number in range(2)
+            )
+            first.on_done(then).delay()
+        related = self.milliseconds_per_job()
+        cost = f"{alone:.1f} ms a job alone, {related:.1f} in a group on a group"
+        print(f"\n{cost}")  # pylint: disable=print-used
+        self.assertLess(related, 3 * alone, cost)
+
     def test_long_chain_costs_a_rescue_little(self):
         with self.registry.cursor() as cr:
             for number in range(CHAIN):
@@ -145,3 +189,37 @@ class TestRelease(RunCase):
             cost = 1000 * (time.monotonic() - start)
             print(f"\nA rescue {what}, {CHAIN} waiting jobs: {cost:.1f} ms")  # pylint: disable=print-used
         self.assertEqual(self.states(), {"pending": 1, "wait_dependencies": CHAIN - 1})
+
+
+class TestReleaseServers(ServerCase):
+    """One parent is set to done by hand while a runner ends the other one."""
+
+    def test_nobody_is_stranded(self):
+        self.only_runners()
+        self.add_runners(1)
+        server = self.server(*PREFORK, "--max-cron-threads=2")
+        with self.transaction() as env:
+            ledger = env["queue.job.demo.ledger"]
+            by_hand = []
+            for number in range(FAMILIES):
+                names = [f"{number} {which}" for which in ("runner", "hand", "child")]
+                parent, other, child = (
+                    ledger.delayable(eta=3600 * name.endswith("hand")).sleep(name, 0.05)
+                    for name in names
+                )
+                chain(group(parent, other), child).delay()
+                by_hand.append(other._generated_job.uuid)
+        for uuid in by_hand:
+            with self.registry.cursor() as cr:
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                job = env["queue.job"].search([("uuid", "=", uuid)])
+                retrying(job.button_done, env)
+        begin = time.monotonic()
+        self.wait(server, self.all_in("done"), "all are done")
+        seconds = time.monotonic() - begin
+        print(f"\nAll children done {seconds:.1f} s later")  # pylint: disable=print-used
+        self.assertLess(seconds, 15)
+        names = [f"{number} {w}" for number in range(FAMILIES) for w in RUN]
+        self.assertOnceEach(names)
+        self.assertNotIn("left waiting", server.log_text())
+        self.assertCronsFine()

@@ -1,9 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import tracemalloc
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 from .common import mute_sql_errors
 from .run_case import ADDON, RunCase
+
+HUGE = 100_000_000  # characters
 
 
 class TestRescue(RunCase):
@@ -90,6 +94,30 @@ class TestRescue(RunCase):
         self.claim()
         self.assertLeftAlone(job)
 
+    def test_overrides_of_write_see_what_no_claim_and_no_rescue_writes(self):
+        """As README says."""
+        seen, write = [], self.registry["queue.job"].write
+
+        def override(jobs, vals):
+            seen.extend(vals["state"] for _job in jobs if "state" in vals)
+            return write(jobs, vals)
+
+        with patch.object(self.registry["queue.job"], "write", override):
+            for method, args, states in (
+                ("record", (), ["done"]),
+                ("flaky", (1, 3600), ["pending"]),
+                ("fail", (), ["failed"]),
+            ):
+                seen.clear()
+                self.enqueue(method, "job", *args)
+                self.run_in_thread()
+                self.assertEqual(seen, states)
+            for max_retries in (1, 2):
+                seen.clear()
+                self.claim_and_die(max_retries=max_retries)
+                self.rescue_and_log()
+                self.assertEqual(seen, [])
+
     def test_orphan_of_the_regular_runner_has_not_used_up_a_try(self):
         orphan, recent = (self.enqueue("record", token) for token in ("a", "b"))
         self.execute(
@@ -162,3 +190,27 @@ class TestRescue(RunCase):
         self.assertEqual(self.state(job), "pending")
         states = [self.state(other) for other in others]
         self.assertEqual(states, ["failed", "failed", "pending"])
+
+    def test_one_that_is_huge_or_can_t_be_read_does_not_stop_the_rescue(self):
+        """Nothing is loaded with its arguments for being dead."""
+        with self.transaction() as env:
+            for number in range(100):
+                delayed = env["queue.job.demo.ledger"].with_delay(max_retries=2)
+                delayed.record(f"job {number}")
+        self.execute(
+            "UPDATE queue_job SET state = 'started', worker_pid = 1,"
+            " date_started = '2020-01-01', date_enqueued = '2020-01-01',"
+            " retry = mod(id, 2)"
+        )
+        ids = [row[0] for row in self.query("SELECT id FROM queue_job ORDER BY id")]
+        unreadable = '[{"_type": "date_isoformat", "value": "no date"}]'
+        set_args = "UPDATE queue_job SET args = {} WHERE id = ANY(%s)"
+        self.execute(set_args.format("%s"), unreadable, ids[10:12])
+        huge = "jsonb_build_array(repeat('x', %s))"
+        self.execute(set_args.format(huge), HUGE, ids[20:22])
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.rescue_and_log()
+        _now, peak = tracemalloc.get_traced_memory()
+        self.assertEqual(self.states(), {"pending": 50, "failed": 50})
+        self.assertLess(peak, HUGE)

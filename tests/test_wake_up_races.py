@@ -471,6 +471,19 @@ class TestWakeUpOfServers(ServerCase):
         self.assertEqual(status, 0)
         self.assertOnTime(server)
 
+    def test_jobs_made_pending_by_sql(self):
+        server = self.server(*PREFORK, "--max-cron-threads=1")
+        self.enqueue(["first"])
+        self.wait(server, self.all_in("done"), "it is done")
+        self.idle(server)
+        with self.registry.cursor() as cr:
+            cr.execute("UPDATE queue_job SET state = 'pending'")
+        since = self.now()
+        self.wait(server, self.all_in("done"), "it is done again")
+        late = self.job("first")["date_started"] - since
+        print(f"\nStarted after {late}")  # pylint: disable=print-used
+        self.assertLess(late, timedelta(minutes=1))
+
     def test_worker_with_the_timer_is_killed(self):
         server = self.server(*PREFORK, "--max-cron-threads=1")
         self.enqueue(["first"], eta=8)

@@ -140,6 +140,33 @@ class TestWhy(ChannelCase):
         runners.active = True
         self.assertNext(job)
 
+    def test_odoo_runs_no_scheduled_action(self):
+        """For causes of its own, which concern no runner."""
+        job = self.enqueue("leave", "a")
+        sql = self.env.cr.execute
+        for statement, text in (
+            (
+                "UPDATE ir_module_module SET state = 'to upgrade' WHERE name = 'mail'",
+                "are to be installed, upgraded or removed: mail.",
+            ),
+            (
+                "UPDATE ir_module_module SET latest_version = '1' WHERE name = 'base'",
+                "of another version than the database: update the module base.",
+            ),
+            (
+                "UPDATE ir_cron SET nextcall = '2020-01-02', lastcall = '2020-01-01'",
+                "No scheduled action at all has run on this database since",
+            ),
+        ):
+            with self.subTest(text), self.env.cr.savepoint() as savepoint:
+                sql(statement)
+                self.assertIn(text, self.why(job))
+                savepoint.rollback()
+        # a job that runs is a sign of life
+        sql("UPDATE ir_cron SET nextcall = '2020-01-02', lastcall = '2020-01-01'")
+        self.start(self.enqueue("leave", "b"))
+        self.assertNotIn("No scheduled action", self.why(job))
+
     def test_regular_runner_in_charge(self):
         job = self.enqueue("leave", "a")
         with closing(Database(self.env.cr.dbname)):

@@ -82,9 +82,10 @@ class Ledger(models.Model):
         return self.env["queue.job"].sudo().search([("uuid", "=", uuid)])
 
     @api.model
-    def fail(self, token):
-        """Record, then fail: the row must not stay."""
+    def fail(self, token, seconds=0):
+        """Record, wait, then fail: the row must not stay."""
         self.record(token)
+        time.sleep(seconds)
         raise UserError(self.env._("This job fails, as intended"))
 
     @api.model

@@ -1,6 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
+import os
 import pydoc
+import signal
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -8,6 +11,13 @@ import psycopg2
 
 from odoo import api, models
 from odoo.exceptions import UserError
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from .hanging import FOREVER
+
+# of a file whose name is no UTF-8, as os.fsdecode() returns it
+UNSTORABLE = "a\0b\udcff"
 
 
 class Misbehaviour(models.Model):
@@ -91,13 +101,13 @@ class Misbehaviour(models.Model):
         getattr(self._this_job(), method)()
 
     @api.model
-    def conflict(self, token):
-        """Write a row that another transaction has changed meanwhile, the first time.
+    def conflict(self, token, tries=1):
+        """Write a row that another transaction has changed meanwhile, the first times.
 
         The row must be there, of the token `shared`.
         """
         shared = self.sudo().search([("token", "=", "shared")])
-        if not shared.pid:
+        if self._this_job().retry < tries:
             with self.env.registry.cursor() as cr:
                 cr.execute(
                     "UPDATE queue_job_demo_ledger SET pid = 1 WHERE id = %s",
@@ -166,3 +176,40 @@ class Misbehaviour(models.Model):
     @api.model
     def roll_back_on_failure(self, **kwargs):
         self.env.cr.rollback()
+
+    @api.model
+    def say(self, token, how):
+        """Say what PostgreSQL can't store, in one way or another."""
+        self.record(token)
+        if how == "result":
+            return UNSTORABLE
+        if how == "retry":
+            raise RetryableJobError(UNSTORABLE, seconds=1)
+        if how == "cause":
+            raise UserError(how) from ValueError(UNSTORABLE)
+        raise UserError(UNSTORABLE)
+
+    @api.model
+    def tell_on_failure(self, **kwargs):
+        """Record what it is told."""
+        for name in ("exc_message", "exc_info"):
+            self.record(f"{name}: {kwargs[name]}")
+
+    @api.model
+    def hang_on_failure(self, **kwargs):
+        self._record_apart("on fail")
+        time.sleep(FOREVER)
+
+    @api.model
+    def die_on_failure(self, **kwargs):
+        self._record_apart("on fail")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @api.model
+    def commit_often(self, token, times, seconds):
+        """Record again and again, each time in a transaction of so many seconds."""
+        for _number in range(times):
+            self.record(token)
+            self.env.flush_all()
+            time.sleep(seconds)
+            self.env.cr.commit()  # pylint: disable=invalid-commit

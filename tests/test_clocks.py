@@ -1,0 +1,85 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+
+from datetime import timedelta
+
+from ..runner.look import NOW
+from .server_case import PREFORK, ServerCase
+
+SOON = timedelta(seconds=5)
+# What Python code takes for the time of the day, wherever it has that from. The
+# kernel's clock, and with it time.monotonic() and all timeouts, stays what it is.
+SHIFTED = """
+import datetime, sys, time
+
+class Shifted(type):
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, of_host)
+
+class Datetime(datetime.datetime, metaclass=Shifted):
+    def __new__(cls, *args, **kwargs):
+        return of_host(*args, **kwargs)
+
+    @classmethod
+    def now(cls, tz=None):
+        return of_host.now(tz) + shift
+
+    @classmethod
+    def utcnow(cls):
+        return of_host.utcnow() + shift
+
+shift = datetime.timedelta(seconds={seconds})
+of_host, time_of_host = datetime.datetime, time.time
+shifted = [(of_host, Datetime), (time_of_host, lambda: time_of_host() + {seconds})]
+for module in list(sys.modules.values()):
+    names = getattr(module, "__dict__", {{}})
+    for name, value in [] if names is globals() else list(names.items()):
+        for original, replacement in shifted:
+            if value is original:
+                setattr(module, name, replacement)
+"""
+LATENESS = """
+    SELECT job.name, job.date_started - COALESCE(job.eta, parent.date_started)
+      FROM queue_job AS job
+      LEFT JOIN queue_job AS parent ON parent.name = %s
+     WHERE job.name <> parent.name
+"""
+
+
+class TestClocks(ServerCase):
+    """A host whose clock is wrong: jobs start by PostgreSQL's."""
+
+    def setUp(self):
+        super().setUp()
+        self.only_runners()
+
+    def assertStartByPostgres(self, seconds):
+        options = self.with_code("shifted", SHIFTED.format(seconds=seconds))
+        server = self.server(*PREFORK, "--max-cron-threads=1", *options)
+        [(begin,)] = self.query(f"SELECT {NOW}")
+        # what it enqueues itself, what waits for its time, and for its next try
+        self.enqueue(["parent"], "enqueue", 3)
+        self.enqueue(["eta"], eta=8)
+        self.enqueue(["retry"], "flaky", 1, 4)
+        self.wait(server, self.all_in("done"), "all are done")
+        [(started,)] = self.query(
+            "SELECT date_started FROM queue_job WHERE name = 'parent'"
+        )
+        self.assertLess(started - begin, SOON)
+        lateness = self.query(LATENESS, "parent")
+        self.assertEqual(len(lateness), 5)
+        for name, late in lateness:
+            self.assertGreaterEqual(late, timedelta(), name)
+            self.assertLess(late, SOON, name)
+        # the host's clock is what it was meant to be
+        [(shift,)] = self.query(
+            "SELECT min(date) - %s FROM queue_job_demo_ledger", begin
+        )
+        self.assertLess(abs(shift.total_seconds() - seconds), 15)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
+    def test_clock_that_is_ahead(self):
+        self.assertStartByPostgres(30)
+
+    def test_clock_that_is_behind(self):
+        self.assertStartByPostgres(-30)
