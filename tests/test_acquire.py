@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestAcquire(RunnerCase):

@@ -6,7 +6,7 @@ from odoo import fields
 
 from odoo.addons.queue_job.job import DEFAULT_MAX_RETRIES
 
-from .common import RunnerCase, mute_sql_errors
+from .common.runner_case import RunnerCase, mute_sql_errors
 
 
 class TestBadInput(RunnerCase):

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .command_case import CommandCase
+from .common.command_case import CommandCase
 
 CLAIMS = [
     *("in one run", "in one run, old snapshot"),

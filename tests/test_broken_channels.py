@@ -5,9 +5,9 @@ from unittest.mock import patch
 from odoo.tools import mute_logger
 
 from ..runner.server_channels import OPTION, VARIABLE
-from .channel_case import LOGGER, ChannelCase, server_configuration
-from .run_case import ADDON, RUNNER, RunCase
-from .server_case import ServerCase
+from .common.channel_case import LOGGER, ChannelCase, server_configuration
+from .common.run_case import ADDON, RUNNER, RunCase
+from .common.server_case import ServerCase
 
 OTHER_CRON = "base.autovacuum_job"
 BROKEN = {

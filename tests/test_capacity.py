@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .command_case import CommandCase
+from .common.command_case import CommandCase
 
 
 class TestCapacity(CommandCase):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from odoo.fields import Datetime
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 HOUR = timedelta(hours=1)
 

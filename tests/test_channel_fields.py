@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError
 from odoo.service.model import call_kw
 from odoo.tests import Form
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 
 class TestEffectiveLimits(ChannelCase):

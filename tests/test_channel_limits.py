@@ -3,7 +3,7 @@
 from odoo.exceptions import ValidationError
 from odoo.tests import Form
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 
 class TestChannelLimits(ChannelCase):

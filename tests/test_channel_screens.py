@@ -4,7 +4,7 @@ from odoo.tests import Form
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
-from .channel_case import LOGGER, ChannelCase
+from .common.channel_case import LOGGER, ChannelCase
 
 OURS = ["capacity", "sequential", "throttle", "capacity_default", "sequential_default"]
 PAUSE = "//button[@name='action_pause']"

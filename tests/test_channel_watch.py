@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from . import channel_watch
-from .run_case import RunCase
+from .common import channel_watch
+from .common.run_case import RunCase
 
 START = "UPDATE queue_job SET state = 'started' WHERE id = %s"
 

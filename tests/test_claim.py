@@ -7,7 +7,7 @@ from threading import Barrier
 import psycopg2
 
 from ..runner.run import CLAIM_TRIES
-from .run_case import PATIENCE, RUNNER, RunCase
+from .common.run_case import PATIENCE, RUNNER, RunCase
 
 RUNNERS = 6
 

@@ -2,7 +2,7 @@
 
 from odoo.addons.queue_job.delay import chain, group
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestDependents(RunnerCase):

@@ -9,8 +9,8 @@ from odoo import SUPERUSER_ID, api
 
 from ..runner import run
 from ..runner.wake import BEGIN_LOCKED, MOMENT, PRESENCE, _timers, ask
-from .common import RunnerCase
-from .run_case import PATIENCE, RunCase
+from .common.run_case import PATIENCE, RunCase
+from .common.runner_case import RunnerCase
 
 DUE = """
     SELECT cron_id

@@ -5,7 +5,7 @@ import time
 
 from odoo import Command
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestEnvironment(RunnerCase):

@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 from odoo.addons.queue_job.jobrunner.runner import Database
 
 from ..runner.claim import start_job
-from .channel_case import LOGGER, ChannelCase
+from .common.channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
 

@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 FREEZES = 10
 JOBS = 30

@@ -10,8 +10,8 @@ from odoo.service import server
 from ..runner.budget import Budget
 from ..runner.guard import Guard
 from ..runner.interrupt import Watched
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestGuard(RunCase):

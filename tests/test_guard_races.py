@@ -10,8 +10,8 @@ from odoo.tools import mute_logger
 from ..runner import run
 from ..runner.guard import Guard
 from ..runner.interrupt import FUNCTION, Interruption
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 JOBS = 1000
 # with what goes before, and after until the next job's claim

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from odoo.addons.queue_job.delay import chain
 
-from .server_case import PREFORK, ServerCase
-from .tour_case import free_port
+from .common.server_case import PREFORK, ServerCase
+from .common.tour_case import free_port
 
 LIMIT = 2
 # what is asked ends within a second, what is ended after five more

@@ -7,7 +7,7 @@ from odoo.tools.safe_eval import safe_eval
 
 from odoo.addons.queue_job.job import Job
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 MINUTE = timedelta(minutes=1)
 

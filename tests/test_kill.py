@@ -4,7 +4,7 @@ import os
 import re
 import signal
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestKill(ServerCase):

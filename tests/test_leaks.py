@@ -5,8 +5,8 @@ from contextlib import closing
 
 from odoo.sql_db import db_connect
 
-from .leaks import assert_nothing_left
-from .run_case import RunCase
+from .common.leaks import assert_nothing_left
+from .common.run_case import RunCase
 
 
 class TestLeaks(RunCase):

@@ -2,7 +2,7 @@
 
 import time
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestLimits(ServerCase):

@@ -2,9 +2,9 @@
 
 from contextlib import closing
 
-from .oca_case import OURS
-from .odoo_command import OdooCommand
-from .run_case import RunCase
+from .common.oca_case import OURS
+from .common.odoo_command import OdooCommand
+from .common.run_case import RunCase
 
 THEIRS = "queue_job_channel_limits"
 LIMITS = """

@@ -4,8 +4,8 @@ import logging
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY
 
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestMisbehavingJobs(RunCase):

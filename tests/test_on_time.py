@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 # Odoo looks at triggers ahead once a minute: some of these jobs would be later then.
 ETAS = (5, 10, 15, 20, 25)

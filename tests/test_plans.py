@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
 from ..runner.look import heads, look
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 SCANS = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'queue_job'"
 

@@ -5,7 +5,7 @@ from unittest.mock import patch
 from odoo.sql_db import close_db
 from odoo.tools import config
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestPostgres(ServerCase):

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from .common import MODELS_LOGGER, RunnerCase, mute_sql_errors
+from .common.runner_case import MODELS_LOGGER, RunnerCase, mute_sql_errors
 
 
 class TestDone(RunnerCase):

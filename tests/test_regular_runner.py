@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .regular_server import RegularServer
-from .server_case import PREFORK, ServerCase
+from .common.regular_server import RegularServer
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestRegularRunner(RegularServer, ServerCase):

@@ -6,8 +6,8 @@ import time
 from odoo.addons.queue_job.delay import chain, group
 
 from ..runner import wake
-from .common import mute_sql_errors
-from .run_case import ADDON, PATIENCE, RunCase
+from .common.run_case import ADDON, PATIENCE, RunCase
+from .common.runner_case import mute_sql_errors
 
 NEVER_SWEPT = """
     UPDATE ir_config_parameter SET value = '0 0'

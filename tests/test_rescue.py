@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta, timezone
 
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestRescue(RunCase):

@@ -5,8 +5,8 @@ from psycopg2.errors import SerializationFailure
 from odoo.addons.queue_job.job import Job
 
 from ..runner.rescue import _end, _lock
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestRescueRaces(RunCase):

@@ -7,7 +7,7 @@ from odoo.tests import Form
 
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestRunner(RunnerCase):

@@ -2,7 +2,7 @@
 
 from odoo.exceptions import AccessError, MissingError
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 MANAGER = "queue_job.group_queue_job_manager"
 ACTIONS = ("switch_on", "switch_off", "remove", "run_now", "add", "open_jobs")

@@ -7,7 +7,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tools import config
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestRunnerScreen(RunnerCase):

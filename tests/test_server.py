@@ -2,7 +2,7 @@
 
 from odoo.addons.queue_job.delay import chain, group
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestServer(ServerCase):

@@ -3,7 +3,7 @@
 from configparser import ConfigParser
 
 from ..runner.server_channels import OPTION, VARIABLE
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 
 class TestServerChannels(ChannelCase):

@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .run_case import RUNNER, RunCase
+from .common.run_case import RUNNER, RunCase
 
 
 class TestSlice(RunCase):

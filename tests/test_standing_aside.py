@@ -6,7 +6,7 @@ from contextlib import closing
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID, Database
 
 from ..runner import regular
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
 
 
 class TestStandingAside(RunCase):

@@ -8,7 +8,7 @@ from psycopg2.extensions import STATUS_IN_TRANSACTION
 
 from odoo.sql_db import Cursor
 
-from .run_case import RunCase
+from .common.run_case import RunCase
 
 # These may only become fewer.
 STATEMENTS = 10

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

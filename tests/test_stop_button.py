@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import get_public_method
 from odoo.tools.convert import convert_xml_import
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 LIMITED = b"""<odoo>
     <record id="limited" model="queue.job.function">

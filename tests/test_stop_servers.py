@@ -6,7 +6,7 @@ import time
 
 from odoo.exceptions import UserError
 
-from .server_case import PREFORK
+from .common.server_case import PREFORK
 from .test_guard_servers import GuardCase
 
 

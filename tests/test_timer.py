@@ -12,7 +12,7 @@ from psycopg2 import InterfaceError
 from odoo.sql_db import Cursor, db_connect
 
 from ..runner.wake import HORIZON, MOMENT, _timers, arm
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
 
 
 class TestTimer(RunCase):

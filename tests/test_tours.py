@@ -4,8 +4,8 @@ from functools import partial
 
 from odoo.service.model import retrying
 
-from .run_case import RUNNER
-from .tour_case import TourCase
+from .common.run_case import RUNNER
+from .common.tour_case import TourCase
 
 
 class TestTours(TourCase):

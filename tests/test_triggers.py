@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from odoo.addons.queue_job.delay import chain
 
-from .common import NOW, FrozenCase
+from .common.runner_case import NOW, FrozenCase
 
 
 class TestTriggers(FrozenCase):

@@ -10,7 +10,7 @@ from odoo.tools import mute_logger
 from odoo.addons.queue_job.delay import chain
 from odoo.addons.queue_job.jobrunner.runner import Database
 
-from .channel_case import LOGGER, ChannelCase
+from .common.channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
 

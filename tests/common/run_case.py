@@ -8,11 +8,11 @@ from unittest.mock import patch
 from odoo import SUPERUSER_ID, api
 from odoo.tools import config
 
-from ..runner import run
-from ..runner.claim import Claims
-from ..runner.look import look
-from ..runner.rescue import rescue
-from ..runner.wake import LEAVE
+from ...runner import run
+from ...runner.claim import Claims
+from ...runner.look import look
+from ...runner.rescue import rescue
+from ...runner.wake import LEAVE
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
