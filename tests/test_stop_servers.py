@@ -6,8 +6,8 @@ import time
 
 from odoo.exceptions import UserError
 
+from .common.guard_case import GuardCase
 from .common.server_case import PREFORK
-from .test_guard_servers import GuardCase
 
 
 class TestStopServers(GuardCase):
