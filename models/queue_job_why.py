@@ -96,7 +96,7 @@ class QueueJob(models.Model):
         waits, _outlook = asked._waits(in_short=True)
         for job in self:
             wait = waits.get(job._origin.id)
-            job.waits_for = wait and self._name(wait)
+            job.waits_for = wait and self._explain_in_short(wait)
 
     def _explain(self, wait, outlook):
         """Return the sentence, as markup."""
@@ -176,7 +176,7 @@ class QueueJob(models.Model):
             ),
         }
 
-    def _name(self, wait):
+    def _explain_in_short(self, wait):
         """Return what the job waits for in a few words, without other jobs' names."""
         short = {
             DEPENDENCIES: self.env._("Jobs that it depends on"),
