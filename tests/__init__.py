@@ -14,6 +14,7 @@ from . import test_channels_server
 from . import test_chaos
 from . import test_claim
 from . import test_dependents
+from . import test_docs
 from . import test_doctests
 from . import test_enqueueing
 from . import test_environment

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The order of jobs, at a claim."""
 
 from datetime import datetime, timedelta
 

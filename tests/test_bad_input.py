@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 6: jobs that can't be loaded or stored."""
 
 from datetime import timedelta
 

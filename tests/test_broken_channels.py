@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 7: a configuration of channels that can't be understood."""
 
 from unittest.mock import patch
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: limits under load, while they are edited and workers killed."""
 
 from .common.command_case import CommandCase
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: what goes on in a channel."""
 
 from datetime import timedelta
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Limits of channels: the fields, and who may write them."""
 
 from odoo.exceptions import AccessError
 from odoo.service.model import call_kw

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: the form and the list of channels."""
 
 from odoo.tests import Form
 from odoo.tools import mute_logger

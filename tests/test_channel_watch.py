@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The tests' own tools: the watch of ./dev/capacity."""
 
 from .common import channel_watch
 from .common.run_case import RunCase

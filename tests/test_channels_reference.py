@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: random queues, beside queue_job's ChannelManager."""
 
 import os
 from datetime import datetime

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 2: whatever is hit, each job takes effect once."""
 
 from .common.command_case import CommandCase
 

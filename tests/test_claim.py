@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 1, 3 and 7: claims side by side, and what others see of them."""
 
 import os
 from datetime import datetime, timedelta

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Jobs that wait for others."""
 
 from odoo.addons.queue_job.delay import chain, group
 

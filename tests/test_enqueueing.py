@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: what an enqueuing transaction leaves, and whom it wakes."""
 
 from datetime import datetime, timedelta
 from unittest.mock import patch

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A job runs as it was enqueued."""
 
 import json
 import time

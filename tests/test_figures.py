@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: the call for monitoring."""
 
 from contextlib import closing
 from datetime import timedelta

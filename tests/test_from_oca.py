@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: from OCA's addon of the same name to this one."""
 
 from contextlib import closing
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: from the regular runner to this addon."""
 
 import os
 from unittest.mock import patch

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 1: workers that are frozen at any moment."""
 
 import os
 import random

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: jobs that hang, interrupted in a run of the test."""
 
 import threading
 import time

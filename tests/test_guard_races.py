@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: jobs that are interrupted at any moment."""
 
 import random
 import time

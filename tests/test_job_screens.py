@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: the list of jobs, and what pages cost."""
 
 from datetime import timedelta
 

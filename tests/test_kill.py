@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 2 and 3: processes that are killed."""
 
 import os
 import re

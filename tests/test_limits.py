@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: Odoo's limits of time and memory."""
 
 import time
 

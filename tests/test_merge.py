@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: by a later queue_job with limits of its own."""
 
 from contextlib import closing
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 2, 6 and 7: jobs that do what they should not."""
 
 import logging
 

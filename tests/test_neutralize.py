@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Installing: a neutralized copy runs nothing."""
 
 from .common.odoo_command import OdooCommand
 from .common.server_case import PREFORK, ServerCase

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: PostgreSQL's plans on a queue that has grown."""
 
 from ..runner.look import heads, look
 from .common.runner_case import RunnerCase

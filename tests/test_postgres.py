@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 2: PostgreSQL crashes."""
 
 from unittest.mock import patch
 

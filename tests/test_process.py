@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""How a job ends: done, failed, or again."""
 
 import logging
 import os

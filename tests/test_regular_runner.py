@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 1: the regular runner beside ours."""
 
 from .common.regular_server import RegularServer
 from .common.server_case import PREFORK, ServerCase

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 1: a process that is taken for dead while it goes on."""
 
 from psycopg2.errors import SerializationFailure
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Runners: rights of managers of jobs."""
 
 from odoo.exceptions import AccessError, MissingError
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Runners: switching, renaming and removing busy ones."""
 
 import os
 import signal

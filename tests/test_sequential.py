@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: order in sequential channels."""
 
 from .common.run_case import ADDON, RunCase
 from .common.runner_case import MODELS_LOGGER

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A job on a real server, from its enqueueing to its end."""
 
 from odoo.addons.queue_job.delay import chain, group
 

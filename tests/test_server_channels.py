@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Limits of channels: those of the server's configuration."""
 
 from configparser import ConfigParser
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: a run ends with its slice."""
 
 from .common.run_case import RUNNER, RunCase
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 7: runs beside the regular runner do nothing."""
 
 import logging
 from contextlib import closing

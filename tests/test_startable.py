@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: whatever lets a job start, on idle servers."""
 
 from contextlib import contextmanager
 from datetime import timedelta

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: statements of a job that does nothing."""
 
 from collections import Counter
 from functools import wraps

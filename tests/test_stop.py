@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: servers that stop finish their jobs or leave them."""
 
 import signal
 import time

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: the button, and who may press it."""
 
 from tempfile import NamedTemporaryFile
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: back to OCA's addon."""
 
 from .common.oca_case import OURS, OcaCase
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: managers of jobs in a browser."""
 
 from functools import partial
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Triggers: whatever changes the queue leaves one."""
 
 from datetime import timedelta
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Leaving: what an uninstallation takes with it."""
 
 from collections import Counter
 from contextlib import closing

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Why a job waits: each sentence."""
 
 from contextlib import closing
 from datetime import timedelta
