@@ -21,6 +21,7 @@
         "views/queue_job_views.xml",
     ],
     "assets": {
+        "web.assets_backend": ["queue_job_cron_jobrunner/static/src/*.js"],
         "web.assets_tests": ["queue_job_cron_jobrunner/static/tests/tours/*.js"],
     },
     "pre_init_hook": "pre_init_hook",

@@ -33,6 +33,8 @@ HELD = """
            )
 """
 DONE_BY_HAND = f"{__name__}.done_by_hand"
+# Nobody asks for jobs by these.
+NOT_TO_GROUP_BY = {"eta_reached", "runner_name", "rescue_message"}
 # What a job's place in the queue depends on.
 MATTERS = {"state", "channel", "priority", "eta"}
 
@@ -48,11 +50,14 @@ class QueueJob(models.Model):
         help="The runner that has started the job.",
     )
     # to search with: who has no right on scheduled actions can't search by runner_id
-    runner_name = fields.Char(string="Runner Name", related="runner_id.cron_name")
+    runner_name = fields.Char(
+        string="Runner Name", related="runner_id.cron_name", exportable=False
+    )
     date_failed = fields.Datetime(readonly=True, copy=False)
     eta_reached = fields.Datetime(
         readonly=True,
         copy=False,
+        exportable=False,
         help="The eta that has passed: the job is ready while it is equal to its eta.",
     )
 
@@ -73,6 +78,12 @@ class QueueJob(models.Model):
         self.env.cr.execute(DROP_FUNCTIONS)
         self.env.cr.execute(CREATE_FUNCTIONS)
         return super().init()
+
+    def fields_get(self, allfields=None, attributes=None):
+        found = super().fields_get(allfields, attributes)
+        for name in NOT_TO_GROUP_BY & found.keys():
+            found[name] |= {"groupable": False}
+        return found
 
     def _register_hook(self):
         wake.registry_loaded(self.env.cr.dbname)

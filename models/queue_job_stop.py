@@ -53,7 +53,7 @@ FORGET_STOP = """
 class QueueJob(models.Model):
     _inherit = "queue.job"
 
-    stopping = fields.Char(compute="_compute_stopping")
+    stopping = fields.Char(compute="_compute_stopping", exportable=False)
 
     @api.depends("state")
     def _compute_stopping(self):

@@ -38,6 +38,9 @@ MODULES = "modules"  # detail is their names
 OTHER_VERSION = "other_version"
 NO_CRON = "no_cron"  # detail is since when
 
+# The context's key with which a list shows what jobs wait for.
+IN_LIST = "show_what_jobs_wait_for"
+
 PLACES = f"""
     SELECT state, CASE WHEN eta > %(now)s THEN eta END, {CHANNEL}, {PLACE}
       FROM queue_job
@@ -56,6 +59,7 @@ SITE = f"""
            EXISTS (SELECT FROM ir_cron WHERE active AND nextcall < {NOW} - %(late)s)
 """
 
+MOMENTS = (ETA, THROTTLED, NO_CRON)  # of which detail is one
 MOST_LINKS = 5
 LINK = Markup('<a href="/odoo/action-queue_job.action_queue_job/%s">%s</a>')
 
@@ -67,7 +71,14 @@ class QueueJob(models.Model):
         string="Why It Waits",
         compute="_compute_waiting_reason",
         sanitize=False,
+        exportable=False,
         help="What a runner that looks for a job would decide about this one now.",
+    )
+
+    waits_for = fields.Char(
+        compute="_compute_waits_for",
+        exportable=False,
+        help="What keeps the job from starting, in short.",
     )
 
     @api.depends("state", "channel", "priority", "eta", "dependencies")
@@ -76,6 +87,16 @@ class QueueJob(models.Model):
         for job in self:
             wait = waits.get(job._origin.id)
             job.waiting_reason = wait and job._explain(wait, outlook)
+
+    @api.depends("state", "channel", "priority", "eta", "dependencies")
+    @api.depends_context(IN_LIST)
+    def _compute_waits_for(self):
+        """Odoo asks for hidden columns too: it is told where it is shown, alone."""
+        asked = self.browse(self._origin.ids if self.env.context.get(IN_LIST) else ())
+        waits, _outlook = asked._waits(in_short=True)
+        for job in self:
+            wait = waits.get(job._origin.id)
+            job.waits_for = wait and self._explain_in_short(wait)
 
     def _explain(self, wait, outlook):
         """Return the sentence, as markup."""
@@ -86,7 +107,7 @@ class QueueJob(models.Model):
             "count": len(wait.jobs),
             "jobs": self._links(wait.jobs),
         }
-        if wait.reason in (ETA, THROTTLED, NO_CRON):
+        if wait.reason in MOMENTS:
             values["detail"] = format_datetime(self.env, wait.detail)
         elif wait.reason in (FAILED_JOB, EARLIER_JOB):
             values["jobs"] = self._links([wait.detail])
@@ -155,6 +176,22 @@ class QueueJob(models.Model):
             ),
         }
 
+    def _explain_in_short(self, wait):
+        """Return what the job waits for in a few words, without other jobs' names."""
+        short = {
+            DEPENDENCIES: self.env._("Jobs that it depends on"),
+            FULL: self.env._("A free place in channel %(channel)s"),
+            FAILED_JOB: self.env._("A failed job in channel %(channel)s"),
+            EARLIER_JOB: self.env._("An earlier job in channel %(channel)s"),
+            NEXT: self.env._("A runner"),
+            BEHIND: self.env._("A runner"),
+        }
+        sentence = short.get(wait.reason) or self._sentences()[wait.reason]
+        detail = wait.detail
+        if wait.reason in MOMENTS:
+            detail = format_datetime(self.env, detail)
+        return sentence % {"channel": wait.channel, "detail": detail}
+
     def _links(self, job_ids):
         """Return links to the first of these jobs that the user may see, and how many
         there are beside."""
@@ -168,9 +205,10 @@ class QueueJob(models.Model):
             links.append(self.env._("%s more", more))
         return Markup(", ").join(links)
 
-    def _waits(self):
+    def _waits(self, in_short=False):
         """Return what these jobs wait for, those that wait alone.
 
+        :param in_short: count no jobs, for each would cost a query
         :return: a dictionary from id to :class:`Wait`, and the :class:`Outlook` that
             it comes from, None where nothing starts anyway.
         """
@@ -195,7 +233,8 @@ class QueueJob(models.Model):
         for state, eta, channel, *place in self.env.cr.fetchall():
             place = Head(*place)
             if state == WAIT_DEPENDENCIES:
-                waits[place.id] = self.browse(place.id)._wait_for_dependencies()
+                job = self.browse(() if in_short else place.id)
+                waits[place.id] = job._wait_for_dependencies()
             elif state == ENQUEUED:
                 waits[place.id] = Wait(IS_ENQUEUED)
             elif eta:
@@ -206,7 +245,7 @@ class QueueJob(models.Model):
         if not outlook.look.runners:
             return dict.fromkeys(waiting.ids, Wait(NO_RUNNER)), outlook
         for place, channel in queued.items():
-            waits[place.id] = outlook.wait(channel, place)
+            waits[place.id] = outlook.wait(channel, place, not in_short)
         return waits, outlook
 
     def _wait_for_site(self, now):

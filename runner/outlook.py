@@ -89,15 +89,18 @@ class Outlook:
     def is_open(self, channel):
         return not self.decision.closed(channel, self.heads.get(channel))
 
-    def wait(self, channel, place):
+    def wait(self, channel, place, count=True):
         """Return why the job at that place of the channel, whose time has come, waits.
 
         :param place: a :class:`Head`
+        :param count: whether to count the jobs that come first
         """
         if closed := self.decision.closed(channel, place):
             return self._wait_for(closed)
         if self.next and place == self.next[0]:
             return Wait(NEXT)
+        if not count:
+            return Wait(BEHIND)
         open_channels = list(filter(self.is_open, self.heads))
         values = {"now": self.now, "open": open_channels, "place": place}
         self.cr.execute(AHEAD, values)

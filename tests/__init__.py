@@ -17,6 +17,7 @@ from . import test_clocks
 from . import test_companies
 from . import test_copies
 from . import test_dependents
+from . import test_docs
 from . import test_doctests
 from . import test_enqueueing
 from . import test_environment

@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The order of jobs, at a claim."""
 
 from datetime import datetime, timedelta
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestAcquire(RunnerCase):

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 6: jobs that can't be loaded or stored."""
 
 from datetime import timedelta
 
@@ -6,7 +7,7 @@ from odoo import fields
 
 from odoo.addons.queue_job.job import DEFAULT_MAX_RETRIES
 
-from .common import RunnerCase, mute_sql_errors
+from .common.runner_case import RunnerCase, mute_sql_errors
 
 
 class TestBadInput(RunnerCase):

@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The tests' own tools: ./dev/bench measures everything."""
 
 import json
 import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .command_case import CommandCase
+from .common.command_case import CommandCase
 
 CLAIMS = [
     *("in one run", "in one run, old snapshot"),

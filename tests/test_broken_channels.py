@@ -1,13 +1,14 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 7: a configuration of channels that can't be understood."""
 
 from unittest.mock import patch
 
 from odoo.tools import mute_logger
 
 from ..runner.server_channels import OPTION, VARIABLE
-from .channel_case import LOGGER, ChannelCase, server_configuration
-from .run_case import ADDON, RUNNER, RunCase
-from .server_case import ServerCase
+from .common.channel_case import LOGGER, ChannelCase, server_configuration
+from .common.run_case import ADDON, RUNNER, RunCase
+from .common.server_case import ServerCase
 
 OTHER_CRON = "base.autovacuum_job"
 BROKEN = {

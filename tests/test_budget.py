@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: how long a run may go on, with Odoo's own servers."""
 
 import inspect
 import math

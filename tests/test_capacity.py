@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: limits under load, while they are edited and workers killed."""
 
-from .command_case import CommandCase
+from .common.command_case import CommandCase
 
 
 class TestCapacity(CommandCase):

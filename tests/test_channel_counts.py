@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: what goes on in a channel."""
 
 from datetime import timedelta
 
 from odoo.fields import Datetime
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 HOUR = timedelta(hours=1)
 

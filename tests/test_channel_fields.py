@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Limits of channels: the fields, and who may write them."""
 
 from odoo.exceptions import AccessError
 from odoo.service.model import call_kw
 from odoo.tests import Form
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 
 class TestEffectiveLimits(ChannelCase):

@@ -1,9 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Limits of channels: what a claim makes of them."""
 
 from odoo.exceptions import ValidationError
 from odoo.tests import Form
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 
 class TestChannelLimits(ChannelCase):

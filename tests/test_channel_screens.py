@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: the form and the list of channels."""
 
 from odoo.tests import Form
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
-from .channel_case import LOGGER, ChannelCase
+from .common.channel_case import LOGGER, ChannelCase
 
 OURS = ["capacity", "sequential", "throttle", "capacity_default", "sequential_default"]
 PAUSE = "//button[@name='action_pause']"

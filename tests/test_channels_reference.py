@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: random queues, beside queue_job's ChannelManager."""
 
 import os
 from datetime import datetime
@@ -11,9 +12,9 @@ from ..runner.claim import Choice, channels_in_force, lock_job, note_start, star
 from ..runner.decision import Limits
 from ..runner.look import look
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
-from .channel_cases import NOW, THROTTLES, Case, Job, make_case, seeds
-from .channel_database import at, clear, configure, few_rows, insert
-from .channel_reference import jobs_to_start
+from .common.channel_cases import NOW, THROTTLES, Case, Job, make_case, seeds
+from .common.channel_database import at, clear, configure, few_rows, insert
+from .common.channel_reference import jobs_to_start
 
 # When something may start that can't start now, if no job ends.
 MOMENTS = """

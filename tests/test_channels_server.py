@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: limits on real servers."""
 
 from datetime import timedelta
 from functools import partial
@@ -7,7 +8,7 @@ from threading import Event, Thread
 from odoo import SUPERUSER_ID, api
 from odoo.service.model import retrying
 
-from .server_case import PATIENCE, PREFORK, ServerCase
+from .common.server_case import PATIENCE, PREFORK, ServerCase
 
 POLL = timedelta(seconds=60)  # that often Odoo looks at future triggers by itself
 STARTS = "SELECT date_started FROM queue_job ORDER BY date_started"

@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 2: whatever is hit, each job takes effect once."""
 
-from .command_case import CommandCase
+from .common.command_case import CommandCase
 
 
 class TestChaos(CommandCase):

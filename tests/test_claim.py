@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 1, 3 and 7: claims side by side, and what others see of them."""
 
 import os
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from threading import Barrier
 import psycopg2
 
 from ..runner.run import CLAIM_TRIES
-from .run_case import PATIENCE, RUNNER, RunCase
+from .common.run_case import PATIENCE, RUNNER, RunCase
 
 RUNNERS = 6
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from ..runner.look import NOW
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 SOON = timedelta(seconds=5)
 # What Python code takes for the time of the day, wherever it has that from. The

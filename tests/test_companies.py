@@ -5,7 +5,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError
 
 from ..models import queue_job
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 SECRET = "secret of the other company"
 

@@ -3,7 +3,7 @@
 from odoo.modules.registry import Registry
 from odoo.sql_db import close_db
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 ONE_WORKER = *PREFORK, "--max-cron-threads=1"
 COPIES = "are copies of each other, and the runners of both are at work"

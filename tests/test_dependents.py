@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Jobs that wait for others."""
 
 from odoo.addons.queue_job.delay import chain, group
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestDependents(RunnerCase):

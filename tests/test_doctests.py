@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The tests' own tools: examples in docstrings are true."""
 
 import doctest
 import pkgutil

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: what an enqueuing transaction leaves, and whom it wakes."""
 
 from datetime import datetime, timedelta
 from unittest.mock import patch
@@ -9,8 +10,8 @@ from odoo import SUPERUSER_ID, api
 
 from ..runner import run
 from ..runner.wake import BEGIN_LOCKED, MOMENT, PRESENCE, _timers, ask
-from .common import RunnerCase
-from .run_case import PATIENCE, RunCase
+from .common.run_case import PATIENCE, RunCase
+from .common.runner_case import RunnerCase
 
 DUE = """
     SELECT cron_id

@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A job runs as it was enqueued."""
 
 import json
 import time
 
 from odoo import Command
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestEnvironment(RunnerCase):

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: the call for monitoring."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -11,7 +12,7 @@ from odoo.tools import mute_logger
 from odoo.addons.queue_job.jobrunner.runner import Database
 
 from ..runner.claim import start_job
-from .channel_case import LOGGER, ChannelCase
+from .common.channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
 

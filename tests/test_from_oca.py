@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: from OCA's addon of the same name to this one."""
 
 from contextlib import closing
 
@@ -6,12 +7,12 @@ from odoo.modules.migration import exec_script
 from odoo.modules.module import get_module_path
 from odoo.sql_db import db_connect
 
-from .command_case import DEMO
-from .oca_case import OURS, OcaCase
-from .odoo_command import ALONE
-from .own_database import BASE, TEMPLATE
-from .schema import SCHEMA, read
-from .server_case import PREFORK
+from .common.command_case import DEMO
+from .common.oca_case import OURS, OcaCase
+from .common.odoo_command import ALONE
+from .common.own_database import BASE, TEMPLATE
+from .common.schema import SCHEMA, read
+from .common.server_case import PREFORK
 
 # The runner that came with the addon, and duplicates, with what a user may do to them;
 # jobs in every state, one of which was started without queue_job's lock, by a process

@@ -1,14 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: from the regular runner to this addon."""
 
 import os
 from unittest.mock import patch
 
-from .channel_watch import CREATE
-from .oca_case import OURS
-from .odoo_command import OdooCommand
-from .own_database import BASE
-from .regular_server import RegularServer
-from .server_case import PREFORK, ServerCase
+from .common.channel_watch import CREATE
+from .common.oca_case import OURS
+from .common.odoo_command import OdooCommand
+from .common.own_database import BASE
+from .common.regular_server import RegularServer
+from .common.server_case import PREFORK, ServerCase
 
 SECONDS = 2
 JOBS = 8

@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 1: workers that are frozen at any moment."""
 
 import os
 import random
 import signal
 import time
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 FREEZES = 10
 JOBS = 30

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: jobs that hang, interrupted in a run of the test."""
 
 import threading
 import time
@@ -13,8 +14,8 @@ from odoo.service import server
 from ..runner.budget import Budget
 from ..runner.guard import Guard
 from ..runner.interrupt import SERVER, Interruption, Watched
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestGuard(RunCase):

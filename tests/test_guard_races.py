@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: jobs that are interrupted at any moment."""
 
 import random
 import time
@@ -10,8 +11,8 @@ from odoo.tools import mute_logger
 from ..runner import run
 from ..runner.guard import Guard
 from ..runner.interrupt import FUNCTION, Interruption
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 JOBS = 1000
 # with what goes before, and after until the next job's claim

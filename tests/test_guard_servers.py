@@ -1,104 +1,42 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: jobs that hang in real servers, and servers that stop."""
 
 import os
 import re
 import signal
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 from odoo.addons.queue_job.delay import chain
 
-from .server_case import PREFORK, ServerCase
-from .tour_case import free_port
-
-LIMIT = 2
-# what is asked ends within a second, what is ended after five more
-ASKED, ENDED = LIMIT + 2, LIMIT + 5 + 3
-
-
-class GuardCase(ServerCase):
-    """A real server, a job that hangs in it, and the one behind it."""
-
-    def setUp(self):
-        super().setUp()
-        self.only_runners()
-        self.limit(LIMIT)
-
-    def limit(self, seconds):
-        """Give the ledger's method ``hang`` a limit, and a method *on fail*."""
-        with self.transaction() as env:
-            function = env.ref("queue_job_cron_jobrunner_demo.job_function_hang")
-            function.write({"time_limit": seconds, "on_fail_method": "record_failure"})
-
-    @contextmanager
-    def locked_row(self):
-        """The token of a row of the ledger that is locked."""
-        with self.registry.cursor() as cr:
-            cr.execute("INSERT INTO queue_job_demo_ledger (token) VALUES ('locked')")
-            cr.commit()  # pylint: disable=invalid-commit
-            cr.execute("SELECT 1 FROM queue_job_demo_ledger FOR UPDATE")
-            yield "locked"
-
-    def hang(self, how, *args, max_retries=1, **options):
-        [token] = self.enqueue([how], "hang", how, *args, max_retries=max_retries)
-        return token
-
-    def ended(self, token):
-        """A condition: a job has ended, or waits for its next try."""
-        return lambda: self.job(token)["state"] not in ("pending", "started")
-
-    def assertInterrupted(self, token, limit=LIMIT, name="its job function"):
-        job = self.job(token)
-        self.assertEqual((job["state"], job["retry"]), ("failed", 1), job)
-        self.assertEqual(job["exc_name"], "Interrupted")
-        self.assertRegex(
-            job["exc_message"],
-            rf"^interrupted after \d+ s: the limit of {name} is {limit} s$",
-        )
-        [[trace]] = self.query("SELECT exc_info FROM queue_job WHERE name = %s", token)
-        self.assertIn(f"in _hang_in_{token}", trace)
-        self.assertNotIn(token, [done for done, _pid in self.ledger()])
-
-    def assertHangsUntil(self, server, seconds, how, *args):
-        """It hangs for so many seconds, fails, and the next one begins soon."""
-        self.hang(how, *args)
-        after = self.enqueue([f"after {how}"], priority=20)
-        self.wait(server, self.job_is(how, "started"), f"{how} runs")
-        begin = time.monotonic()
-        self.wait(server, self.ended(how), f"{how} is ended")
-        self.assertLess(time.monotonic() - begin, seconds, how)
-        self.assertInterrupted(how)
-        self.wait(server, self.job_is(*after, "done"), f"after {how}")
-        self.assertLess(time.monotonic() - begin, seconds + 5, how)
-        self.wait(server, lambda: "Interrupted" in dict(self.ledger()), "on fail")
+from .common.guard_case import ANSWER, ASKED, DO_NOT, ENDED, GuardCase
+from .common.server_case import PREFORK
+from .common.tour_case import free_port
 
 
 class TestGuardPrefork(GuardCase):
     """In a worker of its own, every job ends."""
 
-    def server(self, *options):
-        return super().server(*PREFORK, "--max-cron-threads=1", *options)
+    def server(self, *options, workers=1):
+        self.add_runners(workers - 1)
+        return super().server(*PREFORK, f"--max-cron-threads={workers}", *options)
 
     def test_sql_and_python_are_broken(self):
-        server = self.server()
-        for how in ("sql", "python", "exceptions"):
-            self.assertHangsUntil(server, ASKED, how)
-        with self.locked_row() as token:
-            self.assertHangsUntil(server, ASKED, "lock", token)
+        server = self.server(workers=len(ANSWER))
+        with self.locked_row():
+            self.assertHangUntil(server, ASKED, ANSWER)
         self.assertCronsFine()
         self.assertNotIn("its process is lost", server.log_text())
         self.assertNotIn("found dead", server.log_text())
 
     def test_other_jobs_are_ended_with_their_process(self):
-        server = self.server()
-        for how in ("sleep", "socket", "subprocess", "base_exceptions", "own_row"):
-            worker = server.cron_workers()
-            self.assertHangsUntil(server, ENDED, how)
-            self.assertNotEqual(server.cron_workers(), worker)
-        self.assertEqual(server.log_text().count("its process is lost"), 5)
+        server = self.server(workers=len(DO_NOT))
+        workers = {*server.cron_workers()}
+        self.assertHangUntil(server, ENDED, DO_NOT)
+        self.assertFalse(workers & {*server.cron_workers()})
+        self.assertEqual(server.log_text().count("its process is lost"), len(DO_NOT))
         self.assertCronsFine()
         self.assertNotIn("found dead", server.log_text())
 
@@ -145,19 +83,15 @@ class TestGuardThreaded(GuardCase):
     """What does not answer keeps its thread, and nothing else."""
 
     def test_interrupted_or_lost(self):
-        self.add_runners(1)
-        server = self.server("--workers=0", "--max-cron-threads=7")
-        for how in ("sql", "python", "exceptions"):
-            self.assertHangsUntil(server, ASKED, how)
-        with self.locked_row() as token:
-            self.assertHangsUntil(server, ASKED, "lock", token)
-        lost_ones = ("sleep", "socket", "subprocess", "base_exceptions", "own_row")
-        for how in lost_ones:
-            self.assertHangsUntil(server, ENDED, how)
+        self.add_runners(len(DO_NOT) - 1)
+        server = self.server("--workers=0", f"--max-cron-threads={len(DO_NOT) + 2}")
+        with self.locked_row():
+            self.assertHangUntil(server, ASKED, ANSWER)
+        self.assertHangUntil(server, ENDED, DO_NOT)
         lost = re.compile(r"ERROR .* thread odoo.service.cron.cron\d is lost")
 
         def are_lost():
-            return len(lost.findall(server.log_text())) == len(lost_ones)
+            return len(lost.findall(server.log_text())) == len(DO_NOT)
 
         self.wait(server, are_lost, "the log names the threads")
         self.assertCronsFine()
@@ -208,11 +142,11 @@ class TestStoppingServers(GuardCase):
         rank = "SELECT priority, date_created, eta FROM queue_job WHERE name = 'sleep'"
         self.assertEqual(self.query(rank), before)
 
-    def assertFiveRestartsCostNothing(self, longest, *options):
+    def assertRestartsCostNothing(self, longest, *options):
         server = self.server(*options, "--max-cron-threads=1")
         self.hang("sleep")
         rank = self.query("SELECT priority, date_created, eta FROM queue_job")
-        for signum in [signal.SIGTERM, signal.SIGINT] * 2 + [signal.SIGTERM]:
+        for signum in (signal.SIGTERM, signal.SIGINT):
             seconds = self.restart(server, signum)
             self.assertLess(seconds, longest)
             self.assertAtItsOldPlace(rank)
@@ -220,8 +154,8 @@ class TestStoppingServers(GuardCase):
         self.wait(server, self.job_is("sleep", "started"), "it starts again")
         self.assertNotIn("found dead", server.log_text())
 
-    def test_five_restarts_in_a_row(self):
-        self.assertFiveRestartsCostNothing(10, *PREFORK)
+    def test_restarts_in_a_row(self):
+        self.assertRestartsCostNothing(10, *PREFORK)
 
     def test_reload(self):
         """The next server is up before the workers of this one are told to stop."""
@@ -247,7 +181,7 @@ class TestStoppingServers(GuardCase):
         server = self.server(*PREFORK, "--max-cron-threads=1")
         with self.transaction() as env:
             ledger = env["queue.job.demo.ledger"]
-            jobs = [ledger.delayable(description=n).sleep(n, 8) for n in "123"]
+            jobs = [ledger.delayable(description=n).sleep(n, 4) for n in "123"]
             chain(*jobs).delay()
         for token in "12":
             self.wait(server, self.job_is(token, "started"), "it runs")
@@ -259,5 +193,5 @@ class TestStoppingServers(GuardCase):
         self.assertEqual([token for token, _pid in self.ledger()], ["1", "2", "3"])
         self.assertEqual({self.job(token)["retry"] for token in "123"}, {1})
 
-    def test_five_restarts_of_a_threaded_server(self):
-        self.assertFiveRestartsCostNothing(6, "--workers=0")
+    def test_restarts_of_a_threaded_server(self):
+        self.assertRestartsCostNothing(6, "--workers=0")

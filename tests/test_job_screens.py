@@ -1,13 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: the list of jobs, and what pages cost."""
 
 from datetime import timedelta
 
 from odoo.fields import Datetime
 from odoo.tools.safe_eval import safe_eval
 
+from odoo.addons.queue_job.delay import chain
 from odoo.addons.queue_job.job import Job
 
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 MINUTE = timedelta(minutes=1)
 
@@ -112,6 +114,40 @@ class TestJobScreens(ChannelCase):
         )
         self.assertEqual(round(group["wait_time:avg"] / 60), 4)
 
+    def test_list_says_what_jobs_wait_for_if_asked(self):
+        self.channel("shut", paused=True)
+        self.channel("narrow", capacity=1)
+        running, shut, narrow, first, second = jobs = self.enqueue_in(
+            "narrow", "shut", "narrow", "open", "open"
+        )
+        later = self.enqueue("leave", "later", eta=Datetime.now() + MINUTE)
+        before, after = (self.model.delayable().leave(name) for name in "ab")
+        chain(before, after).delay()
+        dependent = after._generated_job.db_record()
+        self.start(running)
+        jobs = self.queue.browse([*jobs.ids, later.id, dependent.id])
+        self.assertFalse(any(jobs.mapped("waits_for")))
+        self.assertEqual(self.found("waiting") & jobs, jobs[1:])
+        jobs = jobs.with_context(show_what_jobs_wait_for=True)
+        said = {job.id: job.waits_for for job in jobs}
+        self.assertFalse(said[running.id])
+        self.assertEqual(said[shut.id], "Channel root.shut is paused.")
+        self.assertEqual(said[narrow.id], "A free place in channel root.narrow")
+        self.assertEqual([said[first.id], said[second.id]], ["A runner"] * 2)
+        self.assertIn("It waits for its time: ", said[later.id])
+        self.assertEqual(said[dependent.id], "Jobs that it depends on")
+
+    def test_what_nobody_asks_for_is_not_offered(self):
+        attributes = ["groupable", "exportable"]
+        offered = self.queue.fields_get(attributes=attributes)
+        grouped = {name for name, each in offered.items() if each["groupable"]}
+        exported = {name for name, each in offered.items() if each["exportable"]}
+        internal = {"eta_reached", "runner_name", "rescue_message", "waits_for"}
+        self.assertFalse(internal & grouped)
+        self.assertFalse({*internal - {"rescue_message"}, "stopping"} & exported)
+        wanted = {"runner_id", "date_failed", "date_rescued", "wait_time"}
+        self.assertLessEqual(wanted, grouped & exported)
+
 
 class TestPageQueries(ChannelCase):
     """The number of queries of a page does not depend on the number of jobs."""
@@ -141,6 +177,9 @@ class TestPageQueries(ChannelCase):
             "channels": lambda: self.channels.web_search_read([], spec),
             "jobs": lambda: self.queue.web_search_read([], jobs, limit=80),
             "job": lambda: self.job.web_read({"waiting_reason": {}, **jobs}),
+            "waits": lambda: self.queue.with_context(
+                show_what_jobs_wait_for=True
+            ).web_search_read([], {"waits_for": {}}, limit=80, order="id desc"),
             "figures": lambda: self.queue.figures(),
         }
 
@@ -159,6 +198,7 @@ class TestPageQueries(ChannelCase):
         self.end(jobs[40:60], "failed")
         jobs[60:80].eta = Datetime.now() + MINUTE
         jobs[80:120].eta = Datetime.now() - MINUTE
+        self.end(jobs[120:130], "wait_dependencies")
         self.env.flush_all()
         for name, page in self.pages().items():
             self.assertLessEqual(self.count(page), few[name] + self.MORE, name)

@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 2 and 3: processes that are killed."""
 
 import os
 import re
 import signal
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestKill(ServerCase):
@@ -66,18 +67,18 @@ class TestKill(ServerCase):
         self.assertNoErrorIn(server)
 
     def test_jobs_that_kill_their_worker_fail_and_block_nobody(self):
-        poison = [f"poison {number}" for number in range(5)]
-        self.enqueue(poison, "die", priority=1, max_retries=3)
-        tokens = self.enqueue([f"other {number}" for number in range(90)], "sleep", 0.4)
+        poison = [f"poison {number}" for number in range(3)]
+        self.enqueue(poison, "die", priority=1, max_retries=2)
+        tokens = self.enqueue([f"other {number}" for number in range(50)], "sleep", 0.4)
         server = self.server(*PREFORK, "--max-cron-threads=1")
         self.wait(server, self.all_in("done", "failed"), "all have ended", nudge=True)
         for token in poison:
             job = self.job(token)
-            self.assertEqual((job["state"], job["retry"]), ("failed", 3))
+            self.assertEqual((job["state"], job["retry"]), ("failed", 2))
             self.assertEqual(job["exc_name"], "JobFoundDead")
-            self.assertIn("try 3 of 3", job["exc_message"])
+            self.assertIn("try 2 of 2", job["exc_message"])
         self.assertOnceEach(tokens)
-        self.assertEqual(server.log_text().count("found dead"), 15)
+        self.assertEqual(server.log_text().count("found dead"), 6)
         self.assertCronsFine()
         self.assertNoErrorIn(server)
 

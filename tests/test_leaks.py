@@ -1,12 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The tests' own tools: what is left after a test."""
 
 import threading
 from contextlib import closing
 
 from odoo.sql_db import db_connect
 
-from .leaks import assert_nothing_left
-from .run_case import RunCase
+from .common.leaks import assert_nothing_left
+from .common.run_case import RunCase
 
 
 class TestLeaks(RunCase):

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 from ..runner.look import NOW
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 from .test_wake_up_races import END_PRESENT
 
 SOON = timedelta(seconds=6)

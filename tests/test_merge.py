@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: by a later queue_job with limits of its own."""
 
 from contextlib import closing
 
-from .oca_case import OURS
-from .odoo_command import OdooCommand
-from .run_case import RunCase
+from .common.oca_case import OURS
+from .common.odoo_command import OdooCommand
+from .common.run_case import RunCase
 
 THEIRS = "queue_job_channel_limits"
 LIMITS = """

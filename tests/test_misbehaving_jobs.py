@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 2, 6 and 7: jobs that do what they should not."""
 
 import logging
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY
 
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestMisbehavingJobs(RunCase):

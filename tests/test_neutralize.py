@@ -1,7 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Installing: a neutralized copy runs nothing."""
 
-from .odoo_command import OdooCommand
-from .server_case import PREFORK, ServerCase
+from .common.odoo_command import OdooCommand
+from .common.server_case import PREFORK, ServerCase
 
 UNFINISHED = ("wait_dependencies", "pending", "enqueued", "started")
 FINISHED = ("done", "cancelled", "failed")

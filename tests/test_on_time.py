@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: etas and retries on real servers."""
 
 from datetime import timedelta
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 # Odoo looks at triggers ahead once a minute: some of these jobs would be later then.
 ETAS = (5, 10, 15, 20, 25)

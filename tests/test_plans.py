@@ -1,7 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: PostgreSQL's plans on a queue that has grown."""
 
 from ..runner.look import heads, look
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 SCANS = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'queue_job'"
 

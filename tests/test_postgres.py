@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 2: PostgreSQL crashes."""
 
 import os
 import signal
@@ -8,7 +9,7 @@ from unittest.mock import patch
 from odoo.sql_db import close_db
 from odoo.tools import config
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 from .test_wake_up_races import PRESENT
 
 

@@ -1,9 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""How a job ends: done, failed, or again."""
 
 import logging
 import os
 
-from .common import MODELS_LOGGER, RunnerCase, mute_sql_errors
+from .common.runner_case import MODELS_LOGGER, RunnerCase, mute_sql_errors
 
 
 class TestDone(RunnerCase):

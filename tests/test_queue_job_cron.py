@@ -2,8 +2,8 @@
 
 from odoo.tools import config
 
-from .odoo_command import ALONE, OdooCommand
-from .server_case import ServerCase
+from .common.odoo_command import ALONE, OdooCommand
+from .common.server_case import ServerCase
 
 # What matters of OCA's addon.
 MANIFEST = """

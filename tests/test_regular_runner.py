@@ -1,7 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 1: the regular runner beside ours."""
 
-from .regular_server import RegularServer
-from .server_case import PREFORK, ServerCase
+from .common.regular_server import RegularServer
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestRegularRunner(RegularServer, ServerCase):

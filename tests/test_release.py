@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: jobs whose parents are done start."""
 
 import json
 import time
@@ -10,9 +11,9 @@ from odoo.addons.queue_job.delay import chain, group
 
 from ..runner import wake
 from ..runner.rescue import SWEEP_KEY
-from .common import mute_sql_errors
-from .run_case import ADDON, PATIENCE, RunCase
-from .server_case import PREFORK, ServerCase
+from .common.run_case import ADDON, PATIENCE, RunCase
+from .common.runner_case import mute_sql_errors
+from .common.server_case import PREFORK, ServerCase
 
 NEVER_SWEPT = f"""
     UPDATE ir_config_parameter SET value = '0 0' WHERE key = '{SWEEP_KEY}'

@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: dead workers' jobs are found."""
 
 import tracemalloc
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 HUGE = 100_000_000  # characters
 

@@ -1,12 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 1: a process that is taken for dead while it goes on."""
 
 from psycopg2.errors import SerializationFailure
 
 from odoo.addons.queue_job.job import Job
 
 from ..runner.rescue import _end, _lock
-from .common import mute_sql_errors
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import mute_sql_errors
 
 
 class TestRescueRaces(RunCase):

@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Retries: when, and how many."""
 
 from datetime import timedelta
 
 from odoo.addons.queue_job.controllers.main import PG_RETRY
 from odoo.addons.queue_job.job import RETRY_INTERVAL
 
-from .common import NOW, FrozenCase, mute_sql_errors
+from .common.runner_case import NOW, FrozenCase, mute_sql_errors
 
 
 class TestRetry(FrozenCase):

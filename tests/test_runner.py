@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Runners: the record and its copies."""
 
 from contextlib import closing
 
@@ -7,7 +8,7 @@ from odoo.tests import Form
 
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestRunner(RunnerCase):

@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Runners: rights of managers of jobs."""
 
 from odoo.exceptions import AccessError, MissingError
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 MANAGER = "queue_job.group_queue_job_manager"
 ACTIONS = ("switch_on", "switch_off", "remove", "run_now", "add", "open_jobs")

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Runners: what can be called from outside."""
 
 import xmlrpc.client
 from datetime import datetime, timedelta

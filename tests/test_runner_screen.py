@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 3: who works on what, on the screen of the runners."""
 
 from datetime import timedelta
 from unittest.mock import patch
@@ -7,7 +8,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tools import config
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 
 class TestRunnerScreen(RunnerCase):

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Runners: switching, renaming and removing busy ones."""
 
 import os
 import signal
@@ -7,8 +8,8 @@ from functools import partial
 from odoo.exceptions import UserError
 from odoo.service.model import retrying
 
-from .run_case import RUNNER
-from .server_case import PREFORK, ServerCase
+from .common.run_case import RUNNER
+from .common.server_case import PREFORK, ServerCase
 
 ONE = (*PREFORK, "--max-cron-threads=1")
 

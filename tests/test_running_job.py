@@ -7,7 +7,7 @@ from datetime import datetime
 from odoo.exceptions import UserError
 from odoo.tests import Form
 
-from .server_case import PATIENCE, PREFORK, ServerCase
+from .common.server_case import PATIENCE, PREFORK, ServerCase
 
 SECONDS = 3  # of a job
 DELETE = """

@@ -1,7 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 4: order in sequential channels."""
 
-from .common import MODELS_LOGGER
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
+from .common.runner_case import MODELS_LOGGER
 
 
 class TestSequential(RunCase):

@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A job on a real server, from its enqueueing to its end."""
 
 from odoo.addons.queue_job.delay import chain, group
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 
 class TestServer(ServerCase):

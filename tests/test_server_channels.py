@@ -1,9 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Limits of channels: those of the server's configuration."""
 
 from configparser import ConfigParser
 
 from ..runner.server_channels import OPTION, VARIABLE
-from .channel_case import ChannelCase
+from .common.channel_case import ChannelCase
 
 
 class TestServerChannels(ChannelCase):

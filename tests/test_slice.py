@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: a run ends with its slice."""
 
-from .run_case import RUNNER, RunCase
+from .common.run_case import RUNNER, RunCase
 
 
 class TestSlice(RunCase):

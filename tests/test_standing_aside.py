@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 7: runs beside the regular runner do nothing."""
 
 import logging
 from contextlib import closing
@@ -6,7 +7,7 @@ from contextlib import closing
 from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID, Database
 
 from ..runner import regular
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
 
 
 class TestStandingAside(RunCase):

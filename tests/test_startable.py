@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: whatever lets a job start, on idle servers."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,8 +11,8 @@ from odoo.addons.queue_job.delay import chain
 
 from ..runner.look import NOW
 from ..runner.wake import PRESENCE
-from .run_case import RUNNER
-from .server_case import PREFORK, ServerCase
+from .common.run_case import RUNNER
+from .common.server_case import PREFORK, ServerCase
 
 # Odoo's workers look at triggers once a minute, runners for jobs once in five.
 SOON = timedelta(seconds=15)

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 8: statements of a job that does nothing."""
 
 from collections import Counter
 from functools import wraps
@@ -8,7 +9,7 @@ from psycopg2.extensions import STATUS_IN_TRANSACTION
 
 from odoo.sql_db import Cursor
 
-from .run_case import RunCase
+from .common.run_case import RunCase
 
 # These may only become fewer.
 STATEMENTS = 10

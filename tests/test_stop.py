@@ -1,9 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: servers that stop finish their jobs or leave them."""
 
 import signal
 import time
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

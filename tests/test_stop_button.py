@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: the button, and who may press it."""
 
 from tempfile import NamedTemporaryFile
 
@@ -6,7 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import get_public_method
 from odoo.tools.convert import convert_xml_import
 
-from .common import RunnerCase
+from .common.runner_case import RunnerCase
 
 LIMITED = b"""<odoo>
     <record id="limited" model="queue.job.function">

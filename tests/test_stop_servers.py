@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 9: the button, on real servers."""
 
 import os
 import signal
@@ -6,8 +7,8 @@ import time
 
 from odoo.exceptions import UserError
 
-from .server_case import PREFORK
-from .test_guard_servers import GuardCase
+from .common.guard_case import GuardCase
+from .common.server_case import PREFORK
 
 
 class TestStopServers(GuardCase):

@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .server_case import PREFORK, ServerCase
+from .common.server_case import PREFORK, ServerCase
 
 HOWS = "error", "cause", "retry", "result"
 TOLD = "SELECT state, retry, exc_name, exc_message, exc_info, result FROM queue_job"

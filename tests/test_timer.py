@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Timers: one for each process and database."""
 
 import logging
 import os
@@ -12,7 +13,7 @@ from psycopg2 import InterfaceError
 from odoo.sql_db import Cursor, db_connect
 
 from ..runner.wake import HORIZON, MOMENT, _timers, arm
-from .run_case import ADDON, RunCase
+from .common.run_case import ADDON, RunCase
 
 
 class TestTimer(RunCase):

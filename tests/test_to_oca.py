@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Replacing: back to OCA's addon."""
 
-from .oca_case import OURS, OcaCase
+from .common.oca_case import OURS, OcaCase
 
 # As a manager: each field of each view is one of its model, and can be read.
 SCREENS = """

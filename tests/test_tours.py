@@ -1,11 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Screens and figures: managers of jobs in a browser."""
 
 from functools import partial
 
 from odoo.service.model import retrying
 
-from .run_case import RUNNER
-from .tour_case import TourCase
+from .common.run_case import RUNNER
+from .common.tour_case import TourCase
 
 
 class TestTours(TourCase):

@@ -1,10 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Triggers: whatever changes the queue leaves one."""
 
 from datetime import timedelta
 
 from odoo.addons.queue_job.delay import chain
 
-from .common import NOW, FrozenCase
+from .common.runner_case import NOW, FrozenCase
 
 
 class TestTriggers(FrozenCase):

@@ -1,16 +1,17 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Leaving: what an uninstallation takes with it."""
 
 from collections import Counter
 from contextlib import closing
 
 from odoo.sql_db import db_connect
 
-from .oca_case import OURS
-from .odoo_command import OdooCommand
-from .own_database import BASE
-from .regular_server import RegularServer
-from .schema import RECORDS, SCHEMA, read
-from .server_case import ServerCase
+from .common.oca_case import OURS
+from .common.odoo_command import OdooCommand
+from .common.own_database import BASE
+from .common.regular_server import RegularServer
+from .common.schema import RECORDS, SCHEMA, read
+from .common.server_case import ServerCase
 
 
 class TestUninstall(OdooCommand, RegularServer, ServerCase):

@@ -3,10 +3,10 @@
 import subprocess
 import time
 
-from .odoo_command import ALONE, OdooCommand
-from .own_database import BASE
-from .regular_server import RegularServer
-from .server_case import PREFORK, ServerCase
+from .common.odoo_command import ALONE, OdooCommand
+from .common.own_database import BASE
+from .common.regular_server import RegularServer
+from .common.server_case import PREFORK, ServerCase
 
 OURS = "queue_job_cron_jobrunner"
 STATES = "SELECT state FROM queue_job ORDER BY id"

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Why a job waits: what claims decide, in random queues."""
 
 import os
 from unittest.mock import patch
@@ -9,8 +10,8 @@ from ..models.queue_job_why import ETA
 from ..runner.claim import channels_in_force, note_start, start_job
 from ..runner.outlook import BEHIND, NEXT
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
-from .channel_cases import NOW, make_case, seeds
-from .channel_database import at, clear, configure, insert
+from .common.channel_cases import NOW, make_case, seeds
+from .common.channel_database import at, clear, configure, insert
 
 IN_ORDER = "priority NULLS LAST, date_created NULLS LAST, id"
 CANCEL = "UPDATE queue_job SET state = 'cancelled' WHERE id = ANY(%s)"

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: wake-ups and runs in every order."""
 
 import os
 import signal
@@ -19,9 +20,9 @@ from ..runner import claim, run, wake
 from ..runner.budget import Budget
 from ..runner.claim import LOCK_CLAIMS, Claims
 from ..runner.look import NOW
-from .run_case import RUNNER, RunCase
-from .server import OdooServer, wait_until
-from .server_case import PATIENCE, PREFORK, ServerCase
+from .common.run_case import RUNNER, RunCase
+from .common.server import OdooServer, wait_until
+from .common.server_case import PATIENCE, PREFORK, ServerCase
 
 SLICE = 60  # seconds of a run, unless it is to end for that
 SOON = timedelta(seconds=15)

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Why a job waits: each sentence."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -11,7 +12,7 @@ from odoo.addons.queue_job.delay import chain
 from odoo.addons.queue_job.jobrunner.runner import Database
 
 from ..runner.outlook import may_any_start
-from .channel_case import LOGGER, ChannelCase
+from .common.channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
 

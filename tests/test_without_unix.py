@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 
-from .server_case import ServerCase
+from .common.server_case import ServerCase
 
 AS_ON_WINDOWS = """
 import os, sys

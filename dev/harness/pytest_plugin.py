@@ -1,8 +1,23 @@
-"""A pytest plugin: a test that is skipped, at whatever level, fails the run."""
+"""A pytest plugin: a test that is skipped, at whatever level, fails the run; with
+--fast, those that start servers are left out."""
 
 import os
 
 import pytest
+
+SERVER_TAG = "queue_job_server"
+
+
+def pytest_addoption(parser):
+    what = "leave out the tests that start servers or commands"
+    parser.addoption("--fast", action="store_true", help=what)
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.option.fast:
+        slow = {i for i in items if SERVER_TAG in getattr(i.cls, "test_tags", ())}
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 def pytest_configure(config):

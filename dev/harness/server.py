@@ -1,4 +1,4 @@
-"""What the tests and the commands share: modules in tests/ that need no Odoo."""
+"""What the tests and the commands share: modules in tests/common/ that need no Odoo."""
 
 import importlib.util
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ PATIENCE = 60  # seconds
 
 
 def load_from_tests(checkout, name):
-    """The module of that name in tests/, without the package, which needs Odoo."""
-    path = checkout / "tests" / f"{name}.py"
+    """The module of that name in tests/common/; its package would need Odoo."""
+    path = checkout / "tests" / "common" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -20,7 +20,7 @@ def load_from_tests(checkout, name):
 
 
 def load_odoo_server(checkout):
-    """The class OdooServer of tests/server.py."""
+    """The class OdooServer of tests/common/server.py."""
     return load_from_tests(checkout, "server").OdooServer
 
 

@@ -1,77 +1,84 @@
-"""The lines of the result, and how they are shown."""
+"""How the result is shown: tables, and the plot for the README."""
 
 import math
-from dataclasses import dataclass
 
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 from rich.table import Column, Table
 
-from .goals import GOALS, SIGNS
+from .rows import ROWS
 from .site import OURS, PEER, REGULAR, TITLES
 
-MEDIAN, P95, LONGEST = (0.5, "median"), (0.95, "p95"), (1, "longest")
 MET = {True: "met", False: "not met", None: "not measured"}
+COLUMNS = 3
+SIZE = 3.8, 1.15  # of a panel, in inches
+COLORS = {OURS: "#017e84", PEER: "#b8a05a", REGULAR: "#999999"}
 
 
-@dataclass
-class Row:
-    """One figure for each system that has it. What never came is infinite."""
+def show(console, box, figures, goals):
+    """Print the rows, with ratios to the other systems, and the goals.
 
-    key: str  # what goals call it
-    label: str
-    unit: str
-    values: dict[str, float]  # by the name of the system
-    more_is_better: bool = False
-    drawn: bool = False  # in the plot
-    samples: dict | None = None  # what the figures are made from
-
-
-def percentile_rows(key, label, unit, samples, shares):
-    """Yield a Row for each of these shares: of the sample that so great a share of them
-    does not exceed."""
-    for share, name in shares:
-        values = {
-            system: sorted(each)[math.ceil(share * len(each)) - 1]
-            for system, each in samples.items()
-        }
-        yield Row(f"{key} {name}", f"{label}, {name}", unit, values, samples=samples)
-
-
-def judge(rows):
-    """Return a dict for each goal; `met` is None where that could not be told."""
-    rows, found = {row.key: row for row in rows}, []
-    for label, key, sign, bound, to in GOALS:
-        values = rows[key].values if key in rows else {}
-        base = rows[to].values.get(OURS) if to in rows else values.get(to) if to else 1
-        figure = values[OURS] / base if OURS in values and base else None
-        met = None if figure is None else sign(figure, bound)
-        text = f"{SIGNS[sign]} {bound:,g}"
-        found.append({"goal": label, "bound": text, "figure": figure, "met": met})
-    return found
-
-
-def names_of(rows):
-    """Return the names of the systems that have figures, in the order of columns."""
-    return [name for name in TITLES if any(name in row.values for row in rows)]
-
-
-def show(console, box, rows, goals):
-    """Print the rows, with ratios to the other systems, and the goals."""
-    names = names_of(rows)
+    :param figures: per key of a row and system
+    """
+    names = _names(figures)
     others = [name for name in (REGULAR, PEER) if name in names]
     heads = ["", *(TITLES[n] for n in names), *(f"to {TITLES[n]}" for n in others)]
     lines = []
-    for row in rows:
-        own, values = row.values.get(OURS), row.values
-        figures = [figure(values.get(name), row.unit) for name in names]
+    for row in _rows(figures):
+        values = figures[row.key]
+        own = values.get(OURS)
         ratios = [own / values[n] if own and values.get(n) else None for n in others]
-        label = row.label + " ↑" * row.more_is_better
-        lines.append([label, *figures, *map(figure, ratios)])
+        shown = [_text(values.get(name), row.unit) for name in names]
+        lines.append([row.label + " ↑" * row.more_is_better, *shown])
+        lines[-1] += map(_text, ratios)
     _print(console, box, heads, lines)
-    lines = [[g["goal"], g["bound"], figure(g["figure"]), MET[g["met"]]] for g in goals]
+    lines = [[g["goal"], g["bound"], _text(g["figure"]), MET[g["met"]]] for g in goals]
     _print(console, box, ["goal", "bound", "figure", ""], lines)
 
 
-def figure(value, unit=""):
+def draw(path, figures, about):
+    """Draw a panel of bars for each row that is meant for it; without one, nothing."""
+    rows = [row for row in _rows(figures) if row.drawn]
+    if not rows:
+        return
+    rcParams["font.size"] = 8
+    height = -(-len(rows) // COLUMNS)
+    picture = Figure((SIZE[0] * COLUMNS, SIZE[1] * height + 0.4), layout="constrained")
+    panels = iter(picture.subplots(height, COLUMNS, squeeze=False).flat)
+    names = _names({row.key: figures[row.key] for row in rows})[::-1]
+    for row in rows:
+        panel = next(panels)
+        values = [figures[row.key].get(name, math.inf) for name in names]
+        lengths = [value if math.isfinite(value) else 0 for value in values]
+        colors = [COLORS[name] for name in names]
+        bars = panel.barh([TITLES[name] for name in names], lengths, color=colors)
+        panel.bar_label(bars, [_text(value, row.unit) for value in values], padding=3)
+        better = "more" if row.more_is_better else "less"
+        panel.set_title(f"{row.label} ({better} is better)", size=8, loc="left")
+        panel.margins(x=0.3)
+        panel.set_xticks([])
+        panel.spines[["top", "right", "bottom"]].set_visible(False)
+    for panel in panels:  # those that are left
+        panel.set_axis_off()
+    picture.supxlabel(
+        f"{about['date']}, {about['cores']} cores ({about['processor']}), Odoo 19.0, "
+        f"queue_job {about['queue_job']}, PostgreSQL {about['postgresql']}",
+        size=8,
+    )
+    picture.savefig(path, dpi=150)
+
+
+def _rows(figures):
+    return [row for row in ROWS if row.key in figures]
+
+
+def _names(figures):
+    """Return the names of the systems that have figures, in the order of columns."""
+    found = set().union(*figures.values())
+    return [name for name in TITLES if name in found]
+
+
+def _text(value, unit=""):
     """Return a value with its unit, to two or three digits."""
     if value is None or math.isinf(value):
         return "-"

@@ -1,6 +1,7 @@
 """One of the systems that are compared: its database, its users, its servers."""
 
 import math
+import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +14,8 @@ import requests
 from psycopg2.extensions import connection
 
 from harness.cache import new_log
+from harness.cluster import SUPERUSER
+from harness.databases import Databases
 from harness.environment import Environment
 from harness.process import die_with_us, free_port, odoo_shell, wait_until
 from harness.report import Failure
@@ -46,6 +49,13 @@ SPAN = """
       FROM queue_job
      WHERE name = %s
 """
+WARM_UP = 10  # jobs whose statements do not count
+LINE_PREFIX = "%n %d "
+LINE = re.compile(  # when, where: of statements that neither begin nor end transactions
+    r"^([0-9.]+) (\S+) LOG:  (?:statement|execute [^:]+): "
+    r"(?!BEGIN\b|COMMIT\b|ROLLBACK;?$)",
+    re.M | re.I,
+)
 NOTIFY = "SELECT pg_notify('cron_trigger', %s)::text"
 
 
@@ -143,6 +153,24 @@ class Site:
         ended = self.wait_until_ended(name, count)
         return self.value(SPAN, name) if ended == count else math.inf
 
+    def statements_per_job(self, count):
+        """Return those of the whole server, from one start to another of so many jobs,
+        as PostgreSQL's log has them."""
+        log = self.env.cluster.log
+        offset = log.stat().st_size
+        try:
+            log_statements(self.env.cluster, "all")
+            self.call("enqueue", count=count, name="logged")
+            self.wait_until_ended("logged", count)
+        finally:
+            log_statements(self.env.cluster, "none")
+        first, *_starts, last = list(self.starts("logged").values())[WARM_UP:]
+        found = sum(
+            database == self.database and first <= float(moment) < last
+            for moment, database in LINE.findall(log.read_bytes()[offset:].decode())
+        )
+        return found / (count - WARM_UP - 1)
+
     def triggers_left(self):
         time.sleep(2.5)  # then the runs that had no more to do have ended
         return self.value("SELECT count(*) FROM ir_cron_trigger")
@@ -165,6 +193,15 @@ def open_sites(env, peer, database):
             call = stack.enter_context(_client(each, own))
             sites.append(Site(name, each, own, connected, call))
         yield sites
+
+
+def log_statements(cluster, which):
+    """Let all sessions log such statements (`log_statement`), as a superuser may."""
+    databases = Databases({**cluster.variables, "PGUSER": SUPERUSER})
+    with databases.connect() as connected, connected.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET log_line_prefix = %s", [LINE_PREFIX])
+        cursor.execute("ALTER SYSTEM SET log_statement = %s", [which])
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 def cpu_seconds(*pids):

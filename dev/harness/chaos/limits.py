@@ -25,7 +25,10 @@ STARTS = """
 
 
 def exceeded(connection, watch):
-    """Return a sentence for each start above a limit; watch: tests/channel_watch.py."""
+    """Return a sentence for each start above a limit.
+
+    :param watch: the module tests/common/channel_watch.py
+    """
     return [
         f"{channel}: {running} jobs with a capacity of {capacity}, {how} (job {job})"
         for how, query in [

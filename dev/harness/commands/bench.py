@@ -14,24 +14,23 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
+from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
 
-from harness.bench import backlog, plot, quiet, report, singles, throughput
-from harness.bench.site import open_sites
+from harness.bench import report
+from harness.bench.rows import ROWS, judge
+from harness.bench.sections import SECTIONS
+from harness.bench.site import log_statements, open_sites
 from harness.cache import NAME, alone, folder
 from harness.environment import environment
 from harness.options import Options
 from harness.report import step
 
-# They yield rows. What they ask for is number(full, quick) of something.
-SECTIONS = [throughput.throughput, singles.enqueue, singles.stream, singles.chain]
-SECTIONS += [singles.busy, backlog.channels, backlog.claims, quiet.delays, quiet.idle]
-SECTIONS = {section.__name__: section for section in SECTIONS}
+NAMES = {section.__name__: section for section in SECTIONS}
 WIDTH = 150  # of tables that are not for a terminal
 PLOT = Path("static", "description", "benchmark.png")
 VERSION = re.compile(r"\d+\.\d+(\.\d+)*")
@@ -42,9 +41,9 @@ def main(argv):
     options = _parse(argv)
     os.environ.pop("ODOO_QUEUE_JOB_CHANNELS", None)
     with alone("bench", "another bench"), environment("bench") as env:
-        about, rows = _machine(env), []
+        about, found = _machine(env), defaultdict(lambda: defaultdict(list))
         if env.cluster:  # a killed bench left it on
-            throughput.log_statements(env.cluster, "none")
+            log_statements(env.cluster, "none")
         try:
             with (
                 env.databases.name("bench") as database,
@@ -52,18 +51,27 @@ def main(argv):
             ):
                 for name in options.sections:
                     with step(name):
-                        rows += SECTIONS[name](sites, options.number)
+                        _measure(NAMES[name], sites, options.number, found)
         finally:
             # what there is until a section fails, or until Ctrl-C
-            _report(about, rows, options.json)
-        if options.sections == list(SECTIONS) and not options.quick:
+            _report(about, found, options.json)
+        if options.sections == list(NAMES) and not options.quick:
             shutil.copy(options.json.with_suffix(".png"), env.checkout / PLOT)
     return 0
 
 
+def _measure(section, sites, number, found):
+    """Add to the samples that are found, per key and system: these take turns."""
+    for case in SECTIONS[section]:
+        for site in sites:
+            for key, samples in section(site, number, *case):
+                some = samples if isinstance(samples, list) else [samples]
+                found[key][site.name] += some
+
+
 def _parse(argv):
     parser = Options("bench", __doc__)
-    what = f"what to measure (default: all): {', '.join(SECTIONS)}"
+    what = f"what to measure (default: all): {', '.join(NAMES)}"
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=what)
     what = f"another {NAME} to compare with"
     parser.add_argument("--peer", type=Path, metavar="PATH", help=what)
@@ -73,9 +81,9 @@ def _parse(argv):
     default = folder() / "bench" / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
     parser.add_argument("--json", type=Path, default=default, metavar="PATH", help=what)
     options = parser.parse_args(argv)
-    if unknown := set(options.sections) - set(SECTIONS):
+    if unknown := set(options.sections) - set(NAMES):
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
-    options.sections = options.sections or list(SECTIONS)
+    options.sections = options.sections or list(NAMES)
     options.number = lambda full, quick: quick if options.quick else full
     options.peer = options.peer and options.peer.resolve()
     if options.peer and not (options.peer / "__manifest__.py").is_file():
@@ -98,14 +106,17 @@ def _machine(env):
     }
 
 
-def _report(about, rows, path):
-    goals = report.judge(rows)
+def _report(about, found, path):
+    rows = [(row, row.figures(found)) for row in ROWS]
+    figures = {row.key: values for row, values in rows if values}
+    goals = judge(figures)
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {"machine": about, "goals": goals, "rows": [asdict(row) for row in rows]}
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    rows = [{**row._asdict(), "values": values} for row, values in rows if values]
+    result = {"machine": about, "goals": goals, "rows": rows, "samples": found}
+    path.write_text(json.dumps(result, indent=1) + "\n")
     with path.with_suffix(".md").open("w") as file:
-        report.show(Console(file=file, width=WIDTH), box.MARKDOWN, rows, goals)
-    plot.draw(path.with_suffix(".png"), rows, about)
+        report.show(Console(file=file, width=WIDTH), box.MARKDOWN, figures, goals)
+    report.draw(path.with_suffix(".png"), figures, about)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    report.show(console, box.SIMPLE, rows, goals)
+    report.show(console, box.SIMPLE, figures, goals)
     console.print(f"Load before: {about['load_before']}. Everything: {path}")

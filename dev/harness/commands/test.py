@@ -1,6 +1,6 @@
-"""test [--peers] [PYTEST ARGUMENTS]: the quality gates, the whole suite and those of
-peers, or the tests that the arguments name, or those of peers alone, on a fresh
-database."""
+"""test [--fast | --peers] [PYTEST ARGUMENTS]: the quality gates, the whole suite and
+those of peers; or the tests that the arguments name, those that start no server, or
+those of peers alone; on a fresh database."""
 
 import os
 import sys
@@ -19,9 +19,10 @@ from . import lint
 
 HARNESS = Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", f"-c={HARNESS / 'pytest.ini'}"]
+# They wait most of the time: more of them than there are processors.
 # Every notification wakes all Odoos of a PostgreSQL server: tests that run at the same
 # time would help each other, unless each process has a server of its own.
-SERVERS = (None, "second")
+SERVERS = (None, "second", "third")
 DIFFERENT = ("ODOO_RC", "PGHOST", "PGDATABASE", "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE")
 
 
@@ -30,16 +31,16 @@ def main(argv):
     if argv[:1] == ["--peers"]:
         return _test_peers(argv[1:])
     named = _named(argv)
-    if not named and lint.main([]):
+    if not named and "--fast" not in argv and lint.main([]):
         return 1
-    status = _test(named or [*argv, str(ADDON / "tests")], in_two=not named)
+    status = _test(named or [*argv, str(ADDON / "tests")], side_by_side=not named)
     return status or (0 if argv else _test_peers([]))
 
 
-def _test(arguments, in_two):
-    """Run our own tests; in_two: in two processes."""
+def _test(arguments, side_by_side):
+    """Run our own tests; side_by_side: in several processes."""
     browser = chromium()
-    servers = SERVERS if in_two and not foreign() else SERVERS[:1]
+    servers = SERVERS if side_by_side and not foreign() else SERVERS[:1]
     with ExitStack() as stack:
         env, *others = (_environment(stack, server) for server in servers)
         env.variables["PATH"] = os.pathsep.join([*browser, env.variables["PATH"]])

@@ -35,6 +35,10 @@ registry.category("web_tour.tours").add("queue_job_channel", {
         // Odoo first shows what it remembers of the list, and an edit would get lost
         {trigger: `${CHANNEL} td[name='pending_count']:contains(1)`},
         {
+            content: "No limit is no number",
+            trigger: `${CHANNEL}:has(td[name='effective_capacity'] span:empty) td[name='capacity'] span:empty`,
+        },
+        {
             content: "Edit the capacity",
             trigger: `${CHANNEL} td[name='capacity']`,
             run: "click",
@@ -42,6 +46,7 @@ registry.category("web_tour.tours").add("queue_job_channel", {
         {trigger: `${CHANNEL} td[name='capacity'] input`, run: "edit 2"},
         {trigger: ".o_list_button_save", run: "click"},
         {trigger: `${CHANNEL}:not(.o_selected_row) td[name='occupancy']:contains(0 / 2)`},
+        {trigger: `${CHANNEL} td[name='effective_capacity']:contains(2)`},
         {
             content: "Resume the channel",
             trigger: `${CHANNEL} td.o_list_record_open_form_view button`,

@@ -8,7 +8,7 @@ from odoo.orm.model_classes import add_to_registry
 from odoo.tests.common import TransactionCase, new_test_user
 from odoo.tools import mute_logger
 
-from ..runner.claim import start_job
+from ...runner.claim import start_job
 from .models import QueueJobCronTest
 
 MODELS_LOGGER = "odoo.addons.queue_job_cron_jobrunner.models"

@@ -11,7 +11,7 @@ from odoo.modules.registry import Registry
 from odoo.tests.common import BaseCase, new_test_user, tagged
 from odoo.tools import config
 
-from ..runner import wake
+from ...runner import wake
 from .own_database import OwnDatabase
 from .server import OdooServer, wait_until
 

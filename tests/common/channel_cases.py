@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from ..runner.decision import Limits
+from ...runner.decision import Limits
 
 NOW = datetime(2026, 1, 15, 12)
 HOUR = timedelta(hours=1)

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from unittest.mock import patch
 from uuid import uuid4
 
-from ..models import queue_job
-from ..runner import claim, look
-from ..runner.decision import full_name
-from ..runner.look import NOW
+from ...models import queue_job
+from ...runner import claim, look
+from ...runner.decision import full_name
+from ...runner.look import NOW
 
 CLEAR = """
     DELETE FROM queue_job;

@@ -4,9 +4,9 @@ import os
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from ..runner import server_channels
-from ..runner.claim import channels_in_force, note_start
-from .common import RunnerCase
+from ...runner import server_channels
+from ...runner.claim import channels_in_force, note_start
+from .runner_case import RunnerCase
 
 VARIABLE = server_channels.VARIABLE
 LOGGER = server_channels.__name__

@@ -6,13 +6,14 @@ from contextlib import closing
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
+from odoo.tests.common import tagged
 from odoo.tools import config
 
-from ..runner import run
-from ..runner.claim import Claims
-from ..runner.look import look
-from ..runner.rescue import rescue
-from ..runner.wake import LEAVE
+from ...runner import run
+from ...runner.claim import Claims
+from ...runner.look import look
+from ...runner.rescue import rescue
+from ...runner.wake import LEAVE
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
 
@@ -20,6 +21,7 @@ ADDON = "odoo.addons.queue_job_cron_jobrunner"
 RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
 
 
+@tagged("-queue_job_server", "queue_job_run")
 class RunCase(ServerCase):
     """Real runs, with commits, in the process of the test instead of a server's."""
 
