@@ -2,7 +2,7 @@
 
 `dev/.series/SERIES` has what that series has otherwise than the next newer one: the
 rules in `rules.diff`, and files of its own below `files`. 17.0 is made from what 18.0
-is made of, and so on; `only.diff` is for the series alone. A rule is
+is made of, and so on; `only.diff` and `only` are for the series alone. A rule is
 
     # why
     @ GLOB ...
@@ -10,30 +10,35 @@ is made of, and so on; `only.diff` is for the series alone. A rule is
     +lines of the series
      a line of both, to tell where
 
-for all places in these files, or with a regular expression of whole files
+up to an empty line, for all places in these files, or with a regular expression of whole files
 
     ~pattern
     =replacement
+
+or, to leave out methods, such as tests of what the series has not, or whole files:
+
+    !test_name ...
+    !
 
 Each glob has to match somewhere, or the checkout has moved on: that is a failure.
 """
 
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from .environment import CHECKOUT
 from .report import Failure
 
 HOME = CHECKOUT / "dev" / ".series"
-# those that only make other series
-LEFT_OUT = ("dev/.series/*", "dev/series", "dev/harness/series.py", "*/series.py")
+LEFT_OUT = ("dev/.series/*", "dev/series")
+METHOD = r"(?:^    @.*\n)*^    def (?:{})\(.*\n(?:(?:        .*)?\n)*"
 
 
 def all_series():
     """The series that can be made, the newest first."""
-    return sorted((path.name for path in HOME.iterdir()), key=float, reverse=True)
+    return sorted((path.name for path in HOME.glob("*")), key=float, reverse=True)
 
 
 def make_series(series, folder):
@@ -70,13 +75,13 @@ def _read():
 
 
 def _change(files, home, is_last):
-    for name in ("rules.diff", *(["only.diff"] if is_last else [])):
-        if (home / name).exists():
-            for rule in parse((home / name).read_text()):
-                rule.apply(files, f"{home.name}/{name}")
-    for path in (home / "files").rglob("*"):
-        if path.is_file():
-            files[str(path.relative_to(home / "files"))] = path.read_bytes()
+    for rules, own in [("rules.diff", "files"), ("only.diff", "only")][: 1 + is_last]:
+        if (home / rules).exists():
+            for rule in parse((home / rules).read_text()):
+                rule.apply(files, f"{home.name}/{rules}")
+        for path in (home / own).rglob("*"):
+            if path.is_file():
+                files[str(path.relative_to(home / own))] = path.read_bytes()
 
 
 def _write(files, links, folder):
@@ -107,7 +112,7 @@ class Rule:
     """See the module. `old` and `new` are whole lines, or what `re.sub()` takes."""
 
     line: int
-    globs: list = field(default_factory=list)
+    globs: list
     old: str = ""
     new: str = ""
     is_pattern: bool = False
@@ -120,6 +125,8 @@ class Rule:
                 raise Failure(f"{source}:{self.line}: nothing to change in {glob}")
 
     def _apply_to(self, files, name):
+        if not self.old:
+            return files.pop(name)
         text = f"\n{files[name].decode()}"
         if self.is_pattern:
             changed = re.sub(self.old, self.new, text, flags=re.MULTILINE)
@@ -142,24 +149,31 @@ def parse(text):
     >>> rule.apply(files, "a text")
     Traceback (most recent call last):
     ...
-    harness.report.Failure: a text:2: nothing to change in a*
+    harness.report.Failure: a text:3: nothing to change in a*
     """
-    rules, globs = [], []
+    rules, globs, rule = [], [], None
+
+    def add(*values):
+        rules.append(Rule(number, globs, *values))
+        return rules[-1]
+
     for number, line in enumerate(text.splitlines(), 1):
         sign, rest = line[:1], line[1:]
         if sign == "@":
-            globs = rest.split()
-            rules.append(Rule(number, globs))
+            globs, rule = rest.split(), None
+        elif sign in ("", "#"):
+            rule = None
+        elif sign == "~":
+            rule = add(rest, "", True)
+        elif sign == "=":
+            rule.new = rest
+        elif sign == "!":
+            add(rest and METHOD.format("|".join(rest.split())), "", True)
         elif sign in ("-", "+", " "):
-            rule = rules[-1]
+            if not rule or rule.is_pattern:
+                rule = add()
             rule.old += f"{rest}\n" * (sign != "+")
             rule.new += f"{rest}\n" * (sign != "-")
-        elif sign == "~":
-            if rules[-1].old:  # another one for the same files
-                rules.append(Rule(number, globs))
-            rules[-1].old, rules[-1].is_pattern = rest, True
-        elif sign == "=":
-            rules[-1].new = rest
-        elif sign not in ("", "#"):
+        else:
             raise Failure(f"Line {number} of the rules: {line}")
     return rules
