@@ -34,6 +34,7 @@ def _in_series(python, name, *arguments):
     make = [python, "-m", "harness", "series", series, folder]
     if status := subprocess.run(make).returncode:
         sys.exit(status)
+    os.chdir(folder)  # what the arguments name is there
     return [folder / "dev" / name, *before, *after]
 
 

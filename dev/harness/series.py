@@ -10,7 +10,7 @@ is made of, and so on; `only.diff` and `only` are for the series alone. A rule i
     +lines of the series
      a line of both, to tell where
 
-up to an empty line, for all places in these files, or with a regular expression of whole files
+up to an empty line, for all places in these files, or with a regular expression
 
     ~pattern
     =replacement
@@ -121,7 +121,8 @@ class Rule:
         """Change the files, a dictionary from paths to bytes."""
         for glob in self.globs:
             names = [name for name in files if fnmatch(name, glob)]
-            if not any([self._apply_to(files, name) for name in names]):
+            changed = [name for name in names if self._apply_to(files, name)]
+            if not changed:
                 raise Failure(f"{source}:{self.line}: nothing to change in {glob}")
 
     def _apply_to(self, files, name):
