@@ -10,8 +10,8 @@ def prevent_commit(cr):
     def commit():
         raise RuntimeError("A job can't commit its own transaction.")
 
-    cr.commit = commit
+    original, cr.commit = cr.commit, commit
     try:
         yield
     finally:
-        del cr.commit
+        cr.commit = original
