@@ -117,7 +117,7 @@ class TestRunnerSwitch(ServerCase):
         self.add_runners(1)
         server = self.server(*PREFORK, "--max-cron-threads=2")
         with self.transaction() as env:
-            second = env["ir.cron"]._queue_job_runners().ids[-1]
+            second = max(env["ir.cron"]._queue_job_runners().ids)
         self.enqueue(["long", "longer"], "sleep", 3, priority=1)
         self.wait(
             server, lambda: self.states() == {"started": 2}, "both work", nudge=True

@@ -3,7 +3,10 @@ and whether those that are made from others are up to date."""
 
 import os
 import subprocess
+import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .. import cache
 from ..environment import ADDON, CHECKOUT
@@ -11,6 +14,7 @@ from ..options import Options
 from ..packages import LINT_REQUIREMENTS, python
 from ..process import run
 from ..report import Failure, step
+from ..series import all_series, make_series
 from . import pot, readme
 
 OLDEST_PYTHON = "3.10"
@@ -45,6 +49,7 @@ def main(argv):
         "Python versions": _tool(tools / "vermin", *vermin, *sources, *dev),
         "README.rst, index.html": lambda: readme.main(["--check"]),
         ".pot": lambda: pot.main(["--check"]),
+        **{f"Odoo {each}": _other_series(each, tools) for each in all_series()},
     }
     passed = [_pass(name, gate) for name, gate in gates.items()]
     return 0 if all(passed) else 1
@@ -62,6 +67,23 @@ def _prettier(tools):
             run(npm, log, error, env=variables)
 
     return cache.built(folder, install) / "node_modules"
+
+
+def _other_series(series, tools):
+    """A gate for what can be told of another series without an Odoo of it."""
+
+    def check():
+        with TemporaryDirectory() as folder:
+            home = Path(folder, "made")
+            make_series(series, home)
+            addon = home / ADDON.relative_to(CHECKOUT)
+            sources = [*_files(".py", addon)]
+            _tool(sys.executable, "-m", "compileall", "-q", *sources)()
+            _tool(tools / "ruff", "check", "--no-cache", "--select=F", *sources)()
+            _tool(tools / "pylint", f"--rcfile={home / '.pylintrc'}", *sources)()
+            _tool(tools / "oca-checks-odoo-module", addon)()
+
+    return check
 
 
 def _files(suffix, *folders):
