@@ -476,7 +476,11 @@ class TestWakeUpOfServers(ServerCase):
         server = self.server(*PREFORK, "--max-cron-threads=1")
         self.enqueue(["first"])
         self.wait(server, self.all_in("done"), "it is done")
-        self.idle(server)
+        rested = (
+            "SELECT 1 FROM ir_cron WHERE queue_job_runner"
+            f" AND lastcall < {NOW} - INTERVAL '5 s'"
+        )
+        self.wait(server, lambda: self.query(rested), "no run is about to begin")
         with self.registry.cursor() as cr:
             cr.execute("UPDATE queue_job SET state = 'pending'")
         since = self.now()
