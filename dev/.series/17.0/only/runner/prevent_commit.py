@@ -8,7 +8,7 @@ def prevent_commit(cr):
     """Let nothing but the run commit: the job's lock would go with it."""
 
     def commit():
-        raise RuntimeError("A job can't commit its own transaction.")
+        raise RuntimeError("Commit is forbidden in queue jobs.")
 
     original, cr.commit = cr.commit, commit
     try:
