@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 5: hosts and processes whose clocks are wrong."""
 
 from datetime import timedelta
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Why a job waits: nothing is told of other companies' jobs."""
 
 from unittest.mock import patch
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Installing: copies of a database beside it."""
 
 from odoo.modules.registry import Registry
 from odoo.sql_db import close_db

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 6: on fail, on real servers."""
 
 from .common.server_case import PREFORK, ServerCase
 

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Beside other addons: queue_job_cron."""
 
 from odoo.tools import config
 

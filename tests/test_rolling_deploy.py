@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promise 2: two versions of the code at the same time."""
 
 from .common.server_case import PREFORK, ServerCase
 

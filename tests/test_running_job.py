@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Promises 1 and 2: what others do to the row of a running job."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Installing: where Python has no limits of processes."""
 
 from .common.server_case import ServerCase
 

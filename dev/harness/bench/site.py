@@ -17,9 +17,9 @@ from harness.cache import new_log
 from harness.cluster import SUPERUSER
 from harness.databases import Databases
 from harness.environment import Environment
+from harness.fleet import load_odoo_server
 from harness.process import die_with_us, free_port, odoo_shell, wait_until
 from harness.report import Failure
-from harness.server import load_odoo_server
 from harness.templates import Templates
 
 OURS, PEER, REGULAR = "ours", "peer", "regular"

@@ -1,6 +1,6 @@
 """The jobs of the trials, each with the end that it is meant to have."""
 
-from harness.demo.plan import Batch, Job, Plan
+from harness.jobs import Batch, Job, Plan
 
 LONGEST = 5  # seconds, of a job amid the chaos
 SEQUENTIAL = {"capacity": 1, "sequential": True}

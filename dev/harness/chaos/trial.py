@@ -8,15 +8,13 @@ from contextlib import contextmanager
 import psycopg2
 from rich.console import Console
 
+from harness import results
 from harness.cache import alone
-from harness.demo import results
-from harness.demo.enqueue import enqueueing
-from harness.demo.results import display, ended, print_mistakes
 from harness.environment import environment
+from harness.jobs import enqueueing
 from harness.report import Failure
 
 PATIENCE = 400  # seconds without a job that ends; the runners' interval is 300
-TICK = 0.3  # seconds
 
 
 @contextmanager
@@ -61,8 +59,8 @@ class Trial:
             cursor.execute(statements)
 
     def run(self, plan, fleet, blows, nudge=False):
-        """Have as many runners as there are cron workers, and enqueue the plan; return
-        when all jobs have ended, or none has for long.
+        """Have as many runners as there are cron workers, and enqueue the plan; stop
+        the servers when all jobs have ended, or none has for long.
 
         Odoo looks for future triggers, those of retries, once a minute. On a busy
         cluster notifications make it look much more often; with `nudge` there is one
@@ -70,35 +68,32 @@ class Trial:
 
         :raises Failure: enqueueing has failed.
         """
-        total, counts = len(plan.jobs), {}
-        best, since = -1, time.monotonic()
+        total = len(plan.jobs)
         self.console.print(f"Seed {self.seed}, {total} jobs: {plan}")
         for log in fleet.logs:
             self.console.print(f"Odoo's log: {log}")
-        with (
-            enqueueing(self.database, fleet.runners, plan) as shell,
-            display(self.console, total) as show,
-        ):
-            while best < total and time.monotonic() - since < PATIENCE:
+        with enqueueing(self.database, fleet.runners, plan) as shell:
+
+            def count():
                 try:
                     if nudge:
                         self._notify()
                     with self.connect() as connection:
-                        counts = results.count_states(connection, total)
+                        deleted = len(blows.deleted)
+                        counts = results.count_states(connection, total, deleted)
                 except (Failure, psycopg2.OperationalError):
-                    pass  # PostgreSQL is away, or has no connection left
-                else:
-                    for pids in fleet.look():
-                        blows.note("gone", pids)
-                show(counts)
-                if ended(counts) + len(blows.deleted) > best:
-                    best = ended(counts) + len(blows.deleted)
-                    since = time.monotonic()
-                if shell.process.poll():
-                    raise Failure(f"Enqueueing has failed. Log: {shell.log}")
-                blows.strike(best, enqueued=shell.process.returncode == 0)
-                time.sleep(TICK)
+                    return None  # PostgreSQL is away, or has no connection left
+                for pids in fleet.look():
+                    blows.note("gone", pids)
+                return counts
+
+            def strike(ended):
+                shell.check()
+                blows.strike(ended, enqueued=shell.process.returncode == 0)
+
+            results.watch(self.console, total, count, PATIENCE, strike)
             blows.finish()
+        fleet.stop()
 
     def _notify(self):
         with self.env.databases.connect() as connection, connection.cursor() as cursor:
@@ -111,5 +106,5 @@ class Trial:
         ends = ("Duration", duration), ("Violations", len(violations))
         for title, text in [("Seed", self.seed), *figures, *ends]:
             self.console.print(f"[bold]{title}:[/] {text}")
-        print_mistakes(self.console, violations)
+        results.print_mistakes(self.console, violations)
         return 1 if violations else 0

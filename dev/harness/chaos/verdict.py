@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 from typing import NamedTuple
 
-from harness.demo import results
+from harness import results
 
 from .blows import TITLES
 from .plans import BEHIND, HELD

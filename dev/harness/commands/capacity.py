@@ -14,11 +14,10 @@ import psutil
 
 from harness.chaos import limits, plans
 from harness.chaos.blows import Blows, schedule
-from harness.chaos.fleet import Fleet
 from harness.chaos.trial import trial
 from harness.chaos.verdict import JOURNAL, judge, rows
+from harness.fleet import Fleet, load_from_tests
 from harness.options import Options
-from harness.server import load_from_tests
 
 JOBS, BULK_JOBS = 2000, 10_000
 MINIMUM = 100  # jobs

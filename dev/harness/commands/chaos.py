@@ -10,9 +10,9 @@ tells of violations.
 
 from harness.chaos import plans
 from harness.chaos.blows import BUSY_END, KINDS, Blows, schedule
-from harness.chaos.fleet import Fleet
 from harness.chaos.trial import trial
 from harness.chaos.verdict import JOURNAL, judge
+from harness.fleet import Fleet
 from harness.options import Options
 
 MINIMUM = 40  # jobs; below, some kind would have none

@@ -1,21 +1,23 @@
 """`./dev/demo`: watch jobs being run by the cron workers of a real Odoo."""
 
 import os
+import random
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
+from functools import partial
 
-import psycopg2
 from rich.console import Console
 
-from harness.demo import results
-from harness.demo.enqueue import enqueueing
-from harness.demo.plan import MINIMUM, make_plan
-from harness.demo.site import MANAGER, site
+from harness import results
 from harness.environment import environment
+from harness.fleet import Fleet
+from harness.jobs import Batch, Job, Plan, alone, enqueueing
 from harness.options import Options
 from harness.report import Failure
-from harness.server import check, odoo_server
+from harness.site import MANAGER, site
 
+MINIMUM = 40  # jobs; below, some kind would have none
+TRICKLE = 11  # transactions with a few quick jobs each, a second apart
 PATIENCE = 150  # seconds without a job that ends; Odoo looks for late etas each minute
 
 
@@ -58,12 +60,19 @@ def _run(console, env, database, options):
     console.print(f"{options.jobs} jobs: {plan}", soft_wrap=True, highlight=False)
     with (
         enqueueing(database, options.runners, plan) as shell,
-        odoo_server(env.checkout, database, options.runners) as server,
-        closing(psycopg2.connect(dbname=database)) as connection,
+        Fleet(env, database, 1, options.runners) as fleet,
+        env.databases.connect(database=database) as connection,
     ):
-        console.print(f"Odoo's log: {server.log}", soft_wrap=True, highlight=False)
-        connection.set_session(readonly=True, autocommit=True)
-        _watch(console, connection, server, shell, options.jobs)
+        fleet.wait_until_listening(connection)
+        console.print(f"Odoo's log: {fleet.logs[0]}", soft_wrap=True, highlight=False)
+
+        def check(_ended):
+            fleet.check()
+            shell.check()
+
+        count = partial(results.count_states, connection, options.jobs)
+        if results.watch(console, options.jobs, count, PATIENCE, check) < options.jobs:
+            raise Failure(f"No job has ended for {PATIENCE} s. Log: {fleet.logs[0]}")
         jobs, effects = results.read(connection)
         mistakes = list(results.mistakes(plan.jobs, jobs, effects))
         console.rule("Summary")
@@ -71,40 +80,90 @@ def _run(console, env, database, options):
     return 1 if mistakes else 0
 
 
-def _watch(console, connection, server, shell, total):
-    """Show the progress until all the jobs have ended.
-
-    :raises Failure: the server or the shell is gone, or nothing moves any more.
-    """
-    best, since = 0, time.monotonic()
-    with results.display(console, total) as show:
-        while best < total:
-            counts = results.count_states(connection, total)
-            show(counts)
-            if results.ended(counts) > best:
-                best, since = results.ended(counts), time.monotonic()
-            check(server)
-            if shell.process.poll():
-                raise Failure(f"Enqueueing has failed. Log: {shell.log}")
-            if time.monotonic() - since > PATIENCE:
-                left = ", ".join(f"{state} {count}" for state, count in counts.items())
-                raise Failure(
-                    f"No job has ended for {PATIENCE} s ({left}). Log: {server.log}"
-                )
-            time.sleep(0.2)
-
-
 def _serve(console, env, database, options):
     """Leave a site to the user until Ctrl-C; return 0."""
-    with site(env, database, options.jobs, options.runners) as (url, server):
+    with site(env, database, make_plan(options.jobs), options.runners) as (url, fleet):
         jobs = f"{url}/odoo/action-queue_job.action_queue_job"
         console.print(f"\nThe jobs of a site: [bold]{jobs}[/]", soft_wrap=True)
         console.print(f"Log in as manager of its jobs: {MANAGER}, password {MANAGER}")
         console.print("(as administrator: admin, password admin).")
-        console.print(f"Odoo's log: {server.log}", soft_wrap=True)
+        console.print(f"Odoo's log: {fleet.logs[0]}", soft_wrap=True)
         console.print("Ctrl-C stops it and drops the database.")
         with suppress(KeyboardInterrupt):
             while True:
-                check(server)
+                fleet.check()
                 time.sleep(0.5)
     return 0
+
+
+def make_plan(count):
+    """Return a plan of `count` jobs, always the same one for the same count.
+
+    Flaky jobs come first, so that their retries are over before the trickle is. That
+    is what a real database has all the time, and lasts longer than the etas and the
+    retries' delays: Odoo itself looks for times that have come only once a minute, the
+    runners whenever they have something to do.
+    """
+    rng = random.Random(count)
+    flaky = [_flaky(number, rng) for number in _one_in(20, count)]
+    others = [*alone(*_kinds(count, rng)), _chain(), _group()]
+    used = len(flaky) + sum(len(stage) for graph in others for stage in graph)
+    quick = alone(
+        *(
+            Job(f"Quick {number}", "record", priority=rng.choice((5, 10, 20)))
+            for number in range(1, count - used + 1)
+        )
+    )
+    late = max(TRICKLE, len(quick) // 5)
+    others += quick[late:]
+    rng.shuffle(others)
+    return Plan(
+        [
+            Batch(alone(*flaky)),
+            *(Batch(others[start : start + 50]) for start in range(0, len(others), 50)),
+            *(Batch(quick[start:late:TRICKLE], pause=1) for start in range(TRICKLE)),
+        ]
+    )
+
+
+def _one_in(share, count):
+    return range(1, count // share + 1)
+
+
+def _flaky(number, rng):
+    """Some name the delay of a retry themselves, the others leave it to the pattern."""
+    failures, seconds = rng.choice((1, 2)), rng.choice((1, 2, None))
+    args = [failures, seconds]
+    return Job(f"Flaky {number}", "flaky", args, priority=1, tries=failures + 1)
+
+
+def _kinds(count, rng):
+    """Yield the jobs that are neither quick, flaky nor in a graph."""
+    for number in _one_in(15, count):
+        seconds = rng.choice((0.2, 0.4, 0.6))
+        yield Job(f"Slow {number}", "sleep", [seconds], priority=15)
+        yield Job(f"Eta {number}", "record", eta=rng.randint(2, 8))
+    for number in _one_in(40, count):
+        yield Job(f"Busy {number}", "burn", [0.2], priority=15)
+    for number in _one_in(25, count):
+        yield Job(f"Failing {number}", "fail", state="failed")
+    # until the limit of its job function
+    yield Job(
+        "Hanging 1", "hang", ["socket"], priority=1, max_retries=1, state="failed"
+    )
+
+
+def _chain():
+    """Five jobs one after another."""
+    tokens = [f"Chain {number}" for number in range(1, 6)]
+    return [
+        [Job(token, "record", after=tokens[:number])]
+        for number, token in enumerate(tokens)
+    ]
+
+
+def _group():
+    """Six jobs side by side, then one when all of them are done."""
+    tokens = [f"Group {number}" for number in range(1, 7)]
+    end = Job("Group end", "record", after=tokens)
+    return [[Job(token, "sleep", [0.2]) for token in tokens], [end]]

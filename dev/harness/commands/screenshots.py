@@ -10,10 +10,11 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from harness.chromium import NAMES, chromium
-from harness.demo.site import MANAGER, site
+from harness.commands.demo import make_plan
 from harness.environment import CHECKOUT, environment
 from harness.options import Options
 from harness.report import step
+from harness.site import MANAGER, site
 
 FOLDER = CHECKOUT / "static" / "description"
 WIDTH, HEIGHT = 1280, 720
@@ -72,7 +73,7 @@ def main(argv):
         os.environ.update(env.variables)
         with (
             env.database("screenshots") as database,
-            site(env, database, JOBS, RUNNERS) as (url, _server),
+            site(env, database, make_plan(JOBS), RUNNERS) as (url, _fleet),
             _page(url) as page,
         ):
             _log_in(page)

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import peers
 from harness.chromium import chromium
 from harness.cluster import foreign
-from harness.environment import ADDON, CHECKOUT, environment
+from harness.environment import ADDON, environment
 from harness.process import attend
 from harness.report import Failure
 from harness.templates import complaints, installation_log
@@ -84,16 +84,6 @@ def _named(argv):
     """The arguments, the tests among them named by their path below the addon's folder;
     none if they name no test. The checkout's own folder may not have the addon's name,
     and the tests' package gets its name from the path."""
-    tests = CHECKOUT / "tests"
-    arguments, any_named = [], False
-    for argument in argv:
-        path, *inside = argument.split("::")
-        place = next((p for p in (Path(path), CHECKOUT / path) if p.exists()), None)
-        if not argument.startswith("-") and place:
-            place = place.resolve()
-            if place.is_relative_to(tests):
-                any_named = True
-                linked = ADDON / place.relative_to(CHECKOUT)
-                argument = "::".join([str(linked), *inside])
-        arguments.append(argument)
-    return arguments if any_named else []
+    tests = [path for path in argv if path.startswith("tests/")]
+    named = [str(ADDON / path) if path in tests else path for path in argv]
+    return named if tests else []

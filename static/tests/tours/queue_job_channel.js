@@ -34,10 +34,15 @@ registry.category("web_tour.tours").add("queue_job_channel", {
         ...menu("queue_job.menu_queue_job_channel"),
         // Odoo first shows what it remembers of the list, and an edit would get lost
         {trigger: `${CHANNEL} td[name='pending_count']:contains(1)`},
-        {
+        ...["capacity", "effective_capacity"].map((name) => ({
             content: "No limit is no number",
-            trigger: `${CHANNEL}:has(td[name='effective_capacity'] span:empty) td[name='capacity'] span:empty`,
-        },
+            trigger: `${CHANNEL} td[name='${name}']`,
+            run: ({anchor}) => {
+                if (anchor.textContent.trim()) {
+                    throw new Error(`${name} is ${anchor.textContent}`);
+                }
+            },
+        })),
         {
             content: "Edit the capacity",
             trigger: `${CHANNEL} td[name='capacity']`,

@@ -14,13 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
-from harness.cache import new_log
-from harness.process import free_port, run
-from harness.report import step
-from harness.server import odoo_server
-
-from .enqueue import DEV, add_runners, channel, enqueue
-from .plan import Batch, Job, alone, make_plan
+from .cache import new_log
+from .fleet import Fleet
+from .jobs import DEV, Batch, Job, add_runners, alone, channel, enqueue
+from .process import free_port, run
+from .report import step
 
 MANAGER = "manager"  # login and password
 CHANNELS = {
@@ -41,8 +39,9 @@ PATIENCE = 120  # seconds
 FILL = """
 import sys
 sys.path.append({dev!r})
-from harness.demo.site import fill
-fill(env, {jobs}, {runners})
+from harness.jobs import Batch, Job, Plan
+from harness.site import fill
+fill(env, {plan!r}, {runners})
 """
 # Nothing of it is looked at by a claim: these jobs have ended.
 SET_DATES = """
@@ -94,31 +93,33 @@ PAST = (INVOICE, INVOICE, CONFIRMATION, CONFIRMATION, STOCK, REORDER, CLOSING)
 
 
 @contextmanager
-def site(env, database, jobs, runners):
-    """Fill and serve a database; yield the URL, and the OdooServer.
+def site(env, database, past, runners):
+    """Fill and serve a database; yield the URL, and the Fleet.
 
-    One cron worker is left beside the runners. Some jobs take longer than a worker may
-    take by default.
+    past: a plan, of the jobs that have ended. One cron worker is left beside the
+    runners. Some jobs take longer than a worker may take by default.
     """
     port = free_port(8069)
     ports = [f"--http-port={port}", f"--gevent-port={free_port(8072)}"]
-    unlimited = "--limit-time-real-cron=0"
-    with odoo_server(env.checkout, database, runners + 1, *ports, unlimited) as server:
-        with step(f"Letting its runners do {jobs} jobs, and start others"):
-            code = FILL.format(dev=str(DEV), jobs=jobs, runners=runners).encode()
+    options = *ports, "--workers=2", "--limit-time-real-cron=0"
+    with Fleet(env, database, 1, runners + 1, *options) as fleet:
+        with env.databases.connect(database=database) as connection:
+            fleet.wait_until_listening(connection)
+        with step(f"Letting its runners do {len(past.jobs)} jobs, and start others"):
+            code = FILL.format(dev=str(DEV), plan=past, runners=runners).encode()
             shell = ["odoo", "shell", "--database", database, "--no-http"]
             log, error = new_log(f"{database}-fill"), "The jobs could not be enqueued."
             run(shell, log, error, env=env.variables, input=code)
-        yield f"http://127.0.0.1:{port}", server
+        yield f"http://127.0.0.1:{port}", fleet
 
 
-def fill(env, jobs, runners):
-    """Have a manager, channels, so many runners, so many jobs that have ended, and
-    others that run or wait. All of it is committed."""
+def fill(env, past, runners):
+    """Have a manager, channels, so many runners, the jobs of a plan that have ended,
+    and others that run or wait. All of it is committed."""
     _add_manager(env)
     _add_channels(env)
     add_runners(env, runners)
-    _fill_past(env, jobs)
+    _fill_past(env, past)
     _fill_present(env)
 
 
@@ -145,9 +146,9 @@ def _add_channels(env):
         channel(env, name)
 
 
-def _fill_past(env, jobs):
-    """Let the runners do the demo's plan, as jobs of a site, spread over hours."""
-    rng, plan, kinds = random.Random(jobs), make_plan(jobs), {}
+def _fill_past(env, plan):
+    """Let the runners do the plan, as jobs of a site, spread over hours."""
+    rng, kinds = random.Random(len(plan.jobs)), {}
     for job in plan.jobs:
         # one that has failed would hold the channel of closings
         kind = rng.choice(PAST if job.state == "done" else PAST[:-1])

@@ -1,27 +1,27 @@
-"""What a user does: duplicate the runner, edit channels, enqueue the jobs of a plan.
+"""The jobs of a plan, each with the end that it is meant to have, and what a user does:
+duplicate the runner, edit channels, enqueue them.
 
-`enqueueing` starts an `odoo shell` that calls `main`; the rest is for in there.
+`enqueueing` starts an `odoo shell` that calls `main`; what follows is for in there.
 """
 
 import time
-from collections import namedtuple
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
+from typing import NamedTuple
 
-from harness.cache import new_log
-from harness.process import odoo_shell
-
-from .plan import Plan
-
-Shell = namedtuple("Shell", "process log")
+from .cache import new_log
+from .process import odoo_shell
+from .report import Failure
 
 LIMIT = 5  # seconds, of a job that hangs
-DEV = Path(__file__).resolve().parents[2]
+DEV = Path(__file__).resolve().parents[1]
 CODE = """
 import sys
 sys.path.append({dev!r})
-from harness.demo.enqueue import main
-from harness.demo.plan import Batch, Job, Plan
+from harness.jobs import Batch, Job, Plan, main
 main(env, {runners}, {plan!r})
 """
 # In the transaction that enqueues, so that no claim has seen the job yet.
@@ -29,6 +29,74 @@ BACKDATE = """
     UPDATE queue_job SET date_created = date_created - %s * INTERVAL '1 s'
      WHERE name = %s
 """
+
+
+@dataclass
+class Job:
+    """A job to enqueue: method and arguments of the demo addon's ledger.
+
+    `eta` is in seconds from its creation, which was `age` seconds ago; `max_retries`
+    and `channel` (None: that of the job function) are as in `with_delay`. It ends in
+    `state` after `tries`, and after the jobs named in `after`.
+    """
+
+    token: str
+    method: str
+    args: list = field(default_factory=list)
+    priority: int = 10
+    eta: int | None = None
+    max_retries: int | None = None
+    channel: str | None = None
+    age: int = 0
+    state: str = "done"
+    tries: int = 1
+    after: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Batch:
+    """Jobs of one transaction, and the seconds to wait before it.
+
+    A graph is a list of stages, a stage a list of jobs that may run side by side
+    once those of the stage before it are done. Before the jobs are enqueued, channels
+    are edited, or created: `limits` has the values to write, per full name. It all
+    waits until at least `after` jobs are done.
+    """
+
+    graphs: list[list[list[Job]]]
+    pause: float = 0
+    after: int = 0
+    limits: dict[str, dict] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    batches: list[Batch]
+
+    @property
+    def jobs(self):
+        """All the jobs, whatever batch and graph they are in."""
+        graphs = [graph for batch in self.batches for graph in batch.graphs]
+        return [job for graph in graphs for stage in graph for job in stage]
+
+    def __str__(self):
+        kinds = Counter(job.token.split()[0] for job in self.jobs)
+        return ", ".join(f"{count} {kind.lower()}" for kind, count in kinds.items())
+
+
+def alone(*jobs):
+    """Return a graph for each of the jobs."""
+    return [[[job]] for job in jobs]
+
+
+class Shell(NamedTuple):
+    process: Popen
+    log: Path
+
+    def check(self):
+        """:raises Failure: enqueueing has failed."""
+        if self.process.poll():
+            raise Failure(f"Enqueueing has failed. Log: {self.log}")
 
 
 @contextmanager

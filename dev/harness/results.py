@@ -39,29 +39,50 @@ COLORS = {
     "failed": "red",
     "retried": "blue",
 }
+ENDED = ("done", "failed", "cancelled", "deleted")
+TICK = 0.3  # seconds
 INTERVAL = 3  # seconds between two plain lines
 SHOWN = 30  # mistakes
 
 
-def count_states(connection, total):
-    """Return the number of jobs per state, and of those to come."""
+def count_states(connection, total, deleted=0):
+    """Return the number of jobs per state, and of those to come and deleted."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
         counts = dict(cursor.fetchall())
         cursor.execute(RETRIED)
         [retried] = cursor.fetchone()
-    to_come = total - sum(counts.values())
+    to_come = total - deleted - sum(counts.values())
     counts["waiting"] = counts.pop("wait_dependencies", 0)
-    return {**counts, "to come": to_come, "retried": retried}
+    more = {"to come": to_come, "deleted": deleted, "retried": retried}
+    return {**counts, **more}
 
 
-def ended(counts):
-    """Return how many of the counted jobs will not run any more."""
-    return sum(counts.get(state, 0) for state in ("done", "failed", "cancelled"))
+def _ended(counts):
+    return sum(counts.get(state, 0) for state in ENDED)
+
+
+def watch(console, total, count, patience, each):
+    """Show the progress of so many jobs until all have ended, or none has for so many
+    seconds; return how many have.
+
+    :param count: a function that returns the jobs per state, or None
+    :param each: one that is called with the number each time
+    """
+    best, since, counts = -1, time.monotonic(), {}
+    with _display(console, total) as show:
+        while best < total and time.monotonic() - since < patience:
+            counts = count() or counts
+            show(counts)
+            if _ended(counts) > best:
+                best, since = _ended(counts), time.monotonic()
+            each(best)
+            time.sleep(TICK)
+    return best
 
 
 @contextmanager
-def display(console, total):
+def _display(console, total):
     """Yield a function to call again and again with the count per state.
 
     It draws a bar on a terminal, and prints a plain line now and then elsewhere.
@@ -74,7 +95,7 @@ def display(console, total):
 
         def show(counts):
             nonlocal shown
-            now, end = time.monotonic(), ended(counts)
+            now, end = time.monotonic(), _ended(counts)
             states = [state for state in COLORS if counts.get(state)]
             colored = [
                 f"[{COLORS[state]}]{state} {counts[state]}[/]" for state in states

@@ -1,13 +1,16 @@
-"""Several Odoo servers on one database, killed and started again."""
+"""Odoo servers on one database, killed and started again.
 
+What the tests and the commands share is in modules in tests/common/ that need no Odoo.
+"""
+
+import importlib.util
 from threading import RLock
 
 import psutil
 
-from harness.cache import new_log
-from harness.process import wait_until
-from harness.report import Failure
-from harness.server import load_odoo_server
+from .cache import new_log
+from .process import wait_until
+from .report import Failure, step
 
 MOST_RESTARTS = 20  # of servers that nobody has killed
 START_LIMIT = 60  # seconds
@@ -20,16 +23,30 @@ LISTENING = """
 """
 
 
+def load_from_tests(checkout, name):
+    """The module of that name in tests/common/; its package would need Odoo."""
+    path = checkout / "tests" / "common" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def load_odoo_server(checkout):
+    """The class OdooServer of tests/common/server.py."""
+    return load_from_tests(checkout, "server").OdooServer
+
+
 class Fleet:
-    """A context: at its end the servers are stopped, or killed after an error.
+    """A context with prefork servers, which are killed at its end: their runners might
+    go on for long.
 
     size: how many cron workers each of the servers has.
     """
 
-    def __init__(self, env, database, count, size):
+    def __init__(self, env, database, count, size, *options):
         odoo_server = load_odoo_server(env.checkout)
-        # prefork mode as soon as --workers is set, though no HTTP is served here
-        options = "--workers=1", f"--max-cron-threads={size}"
+        options = "--workers=1", f"--max-cron-threads={size}", *options
         self.logs = [new_log(f"{database}-{n}") for n in range(1, count + 1)]
         self.servers = [odoo_server(database, *options, log=log) for log in self.logs]
         self.runners = count * size
@@ -42,14 +59,20 @@ class Fleet:
             server.start()
         return self
 
-    def __exit__(self, error, *_):
-        try:
-            if not error:
-                for server in self.servers:
-                    server.stop()
-        finally:
-            for server in self.servers:
-                server.kill()
+    def __exit__(self, *_):
+        for server in self.servers:
+            server.kill()
+
+    def stop(self):
+        """Stop the servers as an operator does."""
+        for server in self.servers:
+            server.stop()
+
+    def check(self):
+        """:raises Failure: a server has died."""
+        for server in self.servers:
+            if not server.running:
+                raise Failure(f"The server has died. Log: {server.log}")
 
     def workers(self):
         """The process ids of all cron workers."""
@@ -111,4 +134,5 @@ class Fleet:
             return sum(f"odoo-{pid}" in names for pid in self.workers()) == self.runners
 
         error = f"The cron workers don't listen. Logs: {self.logs}"
-        wait_until(all_listen, START_LIMIT, error)
+        with step(f"Starting Odoo, cron workers: {self.runners}"):
+            wait_until(lambda: all_listen() or self.check(), START_LIMIT, error)
