@@ -1,8 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """The tests' own tools: the watch of ./dev/capacity."""
 
+from .common import channel_watch
 from .common.run_case import RunCase
-from .common.runner_case import channel_watch
 
 START = "UPDATE queue_job SET state = 'started' WHERE id = %s"
 

@@ -73,7 +73,10 @@ class Environment:
 
     def _configure(self, parent):
         """Write the files for this addon, when it uses this Odoo and Python."""
-        used = [self.odoo.root, sys.executable, self.odoo.script]
+        path = (
+            f"{self.odoo.root}{os.pathsep}{CHECKOUT / 'dev'}"  # for scripts of shells
+        )
+        used = [path, sys.executable, self.odoo.script]
         key = f"{self.home} {used} {self.databases.variables}"
         folder = parent / sha256(key.encode()).hexdigest()[:10]
         own = [self.addon.parent, *filter(None, [self.demo])]

@@ -17,10 +17,7 @@ from .process import odoo_shell
 from .report import Failure
 
 LIMIT = 5  # seconds, of a job that hangs
-DEV = Path(__file__).resolve().parents[1]
 CODE = """
-import sys
-sys.path.append({dev!r})
 from harness.jobs import Batch, Job, Plan, main
 main(env, {runners}, {plan!r})
 """
@@ -106,16 +103,14 @@ def enqueueing(database, runners, plan):
     It is in a session of its own: Ctrl-C is for the command alone.
     """
     log = new_log(f"{database}-enqueue")
-    code = CODE.format(dev=str(DEV), runners=runners, plan=plan)
+    code = CODE.format(runners=runners, plan=plan)
     with odoo_shell(database, code, log, start_new_session=True) as process:
         yield Shell(process, log)
 
 
 def main(env, runners, plan):
     """Have that many runners, then enqueue the plan, one commit per batch."""
-    add_runners(env, runners)
-    # not in its XML, which OCA's addon loads too, in the tests of a change to this one
-    env.ref("queue_job_cron_jobrunner_demo.job_function_hang").time_limit = LIMIT
+    prepare(env, runners)
     env.cr.commit()
     for batch in plan.batches:
         time.sleep(batch.pause)
@@ -124,11 +119,13 @@ def main(env, runners, plan):
         env.cr.commit()
 
 
-def add_runners(env, count):
-    """Have so many runners."""
+def prepare(env, runners):
+    """Have so many runners, and a limit for jobs that hang."""
     first = env.ref("queue_job_cron_jobrunner.queue_job_cron")
-    for number in range(2, count + 1):
+    for number in range(2, runners + 1):
         first.copy({"name": f"{first.name} {number}"})
+    # not in its XML, which OCA's addon loads too, in the tests of a change to this one
+    env.ref("queue_job_cron_jobrunner_demo.job_function_hang").time_limit = LIMIT
 
 
 def enqueue(env, batch):

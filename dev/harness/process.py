@@ -96,6 +96,12 @@ def odoo_shell(database, code, log, **options):
         process.wait()
 
 
+def run_shell(database, code, log, error, **options):
+    """Run an `odoo shell` that executes the code, as :func:`run` does."""
+    command = ["odoo", "shell", "--database", database, "--no-http"]
+    run(command, log, error, input=code.encode(), **options)
+
+
 def free_port(preferred):
     """Return the preferred port if nobody listens there, or any that is free."""
     with socket.socket() as probe:

@@ -16,8 +16,8 @@ from itertools import count
 
 from .cache import new_log
 from .fleet import Fleet
-from .jobs import DEV, Batch, Job, add_runners, alone, channel, enqueue
-from .process import free_port, run
+from .jobs import Batch, Job, alone, channel, enqueue, prepare
+from .process import free_port, run_shell
 from .report import step
 
 MANAGER = "manager"  # login and password
@@ -37,8 +37,6 @@ MINUTES = 60  # seconds
 LONG = 15 * MINUTES
 PATIENCE = 120  # seconds
 FILL = """
-import sys
-sys.path.append({dev!r})
 from harness.jobs import Batch, Job, Plan
 from harness.site import fill
 fill(env, {plan!r}, {runners})
@@ -106,10 +104,9 @@ def site(env, database, past, runners):
         with env.databases.connect(database=database) as connection:
             fleet.wait_until_listening(connection)
         with step(f"Letting its runners do {len(past.jobs)} jobs, and start others"):
-            code = FILL.format(dev=str(DEV), plan=past, runners=runners).encode()
-            shell = ["odoo", "shell", "--database", database, "--no-http"]
+            code = FILL.format(plan=past, runners=runners)
             log, error = new_log(f"{database}-fill"), "The jobs could not be enqueued."
-            run(shell, log, error, env=env.variables, input=code)
+            run_shell(database, code, log, error, env=env.variables)
         yield f"http://127.0.0.1:{port}", fleet
 
 
@@ -118,7 +115,7 @@ def fill(env, past, runners):
     and others that run or wait. All of it is committed."""
     _add_manager(env)
     _add_channels(env)
-    add_runners(env, runners)
+    prepare(env, runners)
     _fill_past(env, past)
     _fill_present(env)
 

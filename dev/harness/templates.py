@@ -4,7 +4,7 @@ import re
 from hashlib import sha256
 
 from . import cache
-from .process import run
+from .process import run, run_shell
 from .report import step
 
 BASE = "base,web,mail,queue_job"
@@ -62,9 +62,7 @@ class Templates:
             command = [*odoo, "-i", addons, "--stop-after-init"]
             run(command, log, error, env=self.env.variables)
             if not template:
-                shell = ["odoo", "shell", "-d", work, "--no-http"]
-                script = ATTACHMENTS.encode()
-                run(shell, log, error, env=self.env.variables, input=script)
+                run_shell(work, ATTACHMENTS, log, error, env=self.env.variables)
             self.databases.rename(work, name)
 
     def _addon_contents(self):

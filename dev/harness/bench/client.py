@@ -1,4 +1,4 @@
-"""What users do, in a process of their own: fed to `odoo shell`, never imported."""
+"""What users do, in an `odoo shell`."""
 
 import random
 import statistics

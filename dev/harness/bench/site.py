@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from pathlib import Path
 
 import psutil
 import requests
@@ -221,8 +220,7 @@ def cpu_seconds(*pids):
 def _client(env, database):
     """A function that calls one of client.py in a process of its own."""
     log, (ours, theirs) = new_log(f"{database}-client"), Pipe()
-    code = Path(__file__).with_name("client.py").read_text()
-    code += f"\nserve(env, {theirs.fileno()})\n"
+    code = f"from harness.bench import client; client.serve(env, {theirs.fileno()})"
     options = {"env": env.variables, "pass_fds": [theirs.fileno()]}
 
     def call(function, **arguments):

@@ -13,7 +13,7 @@ import psutil
 import psycopg2
 
 from harness.cache import NAME, new_log
-from harness.process import run
+from harness.process import run, run_shell
 from harness.report import Failure
 
 from .plans import ENDLESS, HELD, LONG
@@ -44,7 +44,8 @@ IN_TURN = {"crash", "limit", "edit", "stop", "delete", "cancel", "upgrade"}
 BUSY_END = 25
 FREEZE, LIMIT = (3, 20), (2, 6)  # seconds
 # Seconds, at most. A deletion waits for the job's end, and its server may be frozen.
-DELETION, COMMAND = 45, 120
+DELETION = 45  # seconds, at most
+BRIEFLY = {"error": "failed or took too long.", "timeout": 120}  # seconds
 
 # Those of jobs hold a row of a table for as long as the job runs; those that a run has
 # beside them are idle after a claim.
@@ -84,21 +85,6 @@ DELETE = f"""
        )
  RETURNING name
 """
-# In `odoo shell`, as a manager of jobs.
-EDIT = """
-import psycopg2
-from odoo import fields
-from odoo.exceptions import UserError
-
-jobs = env["queue.job"].with_user(env.ref("base.user_admin"))
-for job in jobs.search([("state", "=", "started")]):
-    for values in ({"priority": 5}, {"eta": fields.Datetime.now()}):
-        try:
-            job.write(values)
-            env.cr.commit()
-        except (UserError, psycopg2.Error):
-            env.cr.rollback()
-"""
 JUST_STARTED = """
     SELECT 1 FROM queue_job
      WHERE state = 'started' AND starts_with(name, %s)
@@ -122,30 +108,6 @@ FAILED = """
 LEFT = """
     SELECT worker_pid FROM queue_job
      WHERE state IN ('pending', 'started') AND starts_with(name, %s)
-"""
-# Whatever else befalls it meanwhile.
-STOP = f"""
-import time
-from odoo.exceptions import UserError
-
-jobs = env["queue.job"].with_user(env.ref("base.user_admin"))
-endless = [("name", "=like", "{ENDLESS}%"), ("state", "=", "started")]
-job = jobs.search(endless, limit=1)
-while job and job.state != "cancelled":
-    try:
-        job.button_stop()
-        env.cr.commit()
-    except UserError:
-        env.cr.rollback()
-    time.sleep(1)
-    env.cr.rollback()
-    env.invalidate_all()
-"""
-CANCEL = f"""
-jobs = env["queue.job"].with_user(env.ref("base.user_admin"))
-failed = [("state", "=", "failed"), ("name", "=like", "{HELD}%")]
-jobs.search(failed, limit=1).button_cancelled()
-env.cr.commit()
 """
 
 
@@ -336,12 +298,12 @@ class Blows:
         return set()
 
     def _edit(self, rng):
-        self._shell(EDIT)
+        self._as_manager("edit")
         return set()
 
     def _stop(self, rng):
         self._endless()
-        self._shell(STOP)
+        self._as_manager("stop")
         return set()
 
     def _delete(self, rng):
@@ -357,23 +319,22 @@ class Blows:
         """Cancel a failed job that keeps others in its channel from starting."""
         if not self._query(FAILED, HELD):
             raise NotNow
-        self._shell(CANCEL)
+        self._as_manager("cancel")
         return set()
 
-    def _shell(self, script):
-        command = ["odoo", "shell", "--database", self.trial.database, "--no-http"]
-        self._run(command, input=script.encode())
+    def _as_manager(self, name):
+        """Call a function of manager.py."""
+        code = f"from harness.chaos import manager; manager.{name}(env)"
+        run_shell(self.trial.database, code, self._log, **BRIEFLY)
 
     def _upgrade(self, rng):
         """Upgrade the addon beside a job that outlasts it."""
         if not self._query(JUST_STARTED, LONG):
             raise NotNow
         command = ["odoo", "--database", self.trial.database, "--no-http"]
-        self._run([*command, "--update", NAME, "--stop-after-init"])
+        command += ["--update", NAME, "--stop-after-init"]
+        run(command, self._log, **BRIEFLY)
         return set()
-
-    def _run(self, command, **options):
-        run(command, self._log, "failed or took too long.", timeout=COMMAND, **options)
 
 
 def now():
