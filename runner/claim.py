@@ -406,8 +406,24 @@ class Claims:
     def _limit(self, statement):
         return statement if self.cr._cnx.server_version >= 140000 else ""
 
+    def check_pooler(self, work):
+        """Tell of a pooler that has given the session of this idle connection to
+        another one.
+
+        :param work: a cursor without a transaction, and so at the end
+        """
+        if self._backend in (None, self.cr._cnx.get_backend_pid()):
+            return
+        work.execute("SELECT pg_backend_pid()")
+        self._tell_of_pooler(work.fetchone()[0] == self._backend)
+        work.rollback()
+
     def _check_backend(self, backend):
-        if self._backend not in (None, backend) and self.cr.dbname not in _warned:
+        self._tell_of_pooler(self._backend not in (None, backend))
+        self._backend = backend
+
+    def _tell_of_pooler(self, is_there):
+        if is_there and self.cr.dbname not in _warned:
             _warned.add(self.cr.dbname)
             _logger.warning(
                 "The database %s is behind a pooler in transaction mode: what runs "
@@ -415,7 +431,6 @@ class Claims:
                 "Odoo connect to PostgreSQL itself.",
                 self.cr.dbname,
             )
-        self._backend = backend
 
 
 _warned = set()  # names of databases

@@ -148,6 +148,7 @@ class Run:
                 time.sleep(NO_CONNECTION_INTERVAL)
                 return False
             wake.keep_quiet(self.work)
+            self.claims.check_pooler(self.work)
         return True
 
     def _jobs(self, job_ids=()):
