@@ -104,7 +104,7 @@ class TestRunnerRpc(HttpCase):
         allowed = {
             "queue.job.runner": public | {"write"},
             "queue.job.runner.switch": set(),
-            "ir.cron": {"create", "write"},
+            "ir.cron": {"create", "write", "unlink"},
         }
         for name, methods in allowed.items():
             found = {

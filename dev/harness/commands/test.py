@@ -19,10 +19,9 @@ from . import lint
 
 HARNESS = Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", f"-c={HARNESS / 'pytest.ini'}"]
-# They wait most of the time: more of them than there are processors.
 # Every notification wakes all Odoos of a PostgreSQL server: tests that run at the same
 # time would help each other, unless each process has a server of its own.
-SERVERS = (None, "second", "third")
+SERVERS = (None, "second")
 DIFFERENT = ("ODOO_RC", "PGHOST", "PGDATABASE", "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE")
 
 
