@@ -13,7 +13,12 @@ from odoo.addons.queue_job.job import DONE, FAILED, PENDING, STARTED
 
 from ..runner import wake
 from ..runner.claim import Choice, channels_in_force, lock_job
-from ..runner.look import CREATE_FUNCTIONS, DROP_FUNCTIONS, INDEXES, NOW
+from ..runner.look import (
+    CREATE_FUNCTIONS,
+    DROP_FUNCTIONS,
+    INDEXES,
+    time_of_decision,
+)
 from ..runner.run import Run
 from ..runner.server_channels import InvalidChannels
 
@@ -254,8 +259,7 @@ class QueueJob(models.Model):
     def _time_of_decision(self):
         """Return PostgreSQL's time; what decides is in the database then."""
         self.env.flush_all()
-        self.env.cr.execute(f"SELECT {NOW}")  # pylint: disable=sql-injection
-        return self.env.cr.fetchone()[0]
+        return time_of_decision(self.env.cr)
 
 
 def _release_dependents(registry, data):

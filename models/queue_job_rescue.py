@@ -58,8 +58,8 @@ class QueueJob(models.Model):
             self._message_post_on_failure()
             commit_then_run_hooks(cr)
             functions = self.env["queue.job.function"]
-            name = functions.job_function_name(self.model_name, self.method_name)
-            if not functions.job_config(name).on_fail_method_name:
+            config = functions.job_config(self.channel_method_name)
+            if not config.on_fail_method_name:
                 return
             values = dict.fromkeys(("exc_message", "exc_info"), message)
             self._call_on_fail(

@@ -59,7 +59,6 @@ SITE = f"""
            EXISTS (SELECT FROM ir_cron WHERE active AND nextcall < {NOW} - %(late)s)
 """
 
-MOMENTS = (ETA, THROTTLED, NO_CRON)  # of which detail is one
 MOST_LINKS = 5
 LINK = Markup('<a href="/odoo/action-queue_job.action_queue_job/%s">%s</a>')
 
@@ -103,13 +102,11 @@ class QueueJob(models.Model):
         sentence = self._sentences()[wait.reason]
         values = {
             "channel": wait.channel,
-            "detail": wait.detail,
+            "detail": self._detail(wait),
             "count": len(wait.jobs),
             "jobs": self._links(wait.jobs),
         }
-        if wait.reason in MOMENTS:
-            values["detail"] = format_datetime(self.env, wait.detail)
-        elif wait.reason in (FAILED_JOB, EARLIER_JOB):
+        if wait.reason in (FAILED_JOB, EARLIER_JOB):
             values["jobs"] = self._links([wait.detail])
         elif wait.reason in (NEXT, BEHIND):
             runners = outlook.look.runners
@@ -122,6 +119,10 @@ class QueueJob(models.Model):
                 "The jobs that it depends on are done: it is released in a minute."
             )
         return escape(sentence) % values
+
+    def _detail(self, wait):
+        is_moment = wait.reason in (ETA, THROTTLED, NO_CRON)
+        return format_datetime(self.env, wait.detail) if is_moment else wait.detail
 
     def _sentences(self):
         return {
@@ -187,10 +188,7 @@ class QueueJob(models.Model):
             BEHIND: self.env._("A runner"),
         }
         sentence = short.get(wait.reason) or self._sentences()[wait.reason]
-        detail = wait.detail
-        if wait.reason in MOMENTS:
-            detail = format_datetime(self.env, detail)
-        return sentence % {"channel": wait.channel, "detail": detail}
+        return sentence % {"channel": wait.channel, "detail": self._detail(wait)}
 
     def _links(self, job_ids):
         """Return links to the first of these jobs that the user may see, and how many

@@ -9,6 +9,7 @@ and one whose ``database.uuid`` was changed, as Odoo's own ways to copy do.
 """
 
 import logging
+import math
 import time
 
 _logger = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ COPIES = f"""
 """
 INTERVAL = 20  # seconds
 
-_asked = {}  # from the name of a database to a time on time.monotonic()
-_warned = set()  # names of databases
+# From the name of a database to when it is to be asked again, on time.monotonic().
+_again = {}
 
 
 def copies(cr):
@@ -42,11 +43,11 @@ def copies(cr):
 def warn_of_copies(cr):
     """Say once per process and database that there is a copy. Asked now and then."""
     dbname, now = cr.dbname, time.monotonic()
-    if dbname in _warned or now - _asked.get(dbname, -INTERVAL) < INTERVAL:
+    if now < _again.get(dbname, now):
         return
-    _asked[dbname] = now
+    _again[dbname] = now + INTERVAL
     if names := copies(cr):
-        _warned.add(dbname)
+        _again[dbname] = math.inf
         _logger.warning(
             "The databases %s and %s are copies of each other, and the runners of both "
             "are at work: jobs are done twice. Neutralize the copy (odoo neutralize).",

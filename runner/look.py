@@ -44,6 +44,8 @@ CREATED = "COALESCE(date_created, '9999-12-31')"
 PLACE = f"{PRIORITY}, {CREATED}, id"
 CHANNEL = "COALESCE(channel, '')"
 
+TIME = f"SELECT {NOW}"
+
 IS_READY = "state = 'pending' AND (eta IS NULL OR eta = eta_reached)"
 IS_LATER = "state = 'pending' AND eta IS NOT NULL AND eta IS DISTINCT FROM eta_reached"
 IS_RUNNING = "state IN ('started', 'enqueued')"
@@ -251,6 +253,12 @@ class Look:
         return Decision(channels, running, self.now, self.starts)
 
 
+def time_of_decision(cr):
+    """Return PostgreSQL's time, a naive datetime in UTC."""
+    cr.execute(TIME, log_exceptions=False)
+    return cr.fetchone()[0]
+
+
 def look(cr, now, known=None):
     """Return the :class:`Look` in the transaction of the cursor.
 
@@ -305,7 +313,7 @@ def heads(cr):
     """Return the (:class:`Head`, channel) of each channel's first job, in order, and
     how many entries of the index were read for that."""
     cr.execute(CALL_HEADS, log_exceptions=False)
-    *rows, (_read, _channel, read, *_nones) = cr.fetchall()
+    *rows, (_kind, _channel, read, *_nones) = cr.fetchall()
     jobs = sorted((Head(*place), channel) for _kind, channel, *place, _none in rows)
     return jobs, read
 

@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 
 from .claim import ETA_BATCH, channels_in_force
 from .decision import FULL, Head, path
-from .look import CHANNEL, IS_LATER, IS_READY, NOW, PLACE, heads, holds, look
+from .look import (
+    CHANNEL,
+    IS_LATER,
+    IS_READY,
+    PLACE,
+    heads,
+    holds,
+    look,
+    time_of_decision,
+)
 from .server_channels import InvalidChannels
 
 # Why a job waits, beside the reasons for which a channel is closed.
@@ -26,7 +35,6 @@ RIPE = f"""
      ORDER BY {CHANNEL}, {PLACE}
 """
 
-TIME = f"SELECT {NOW}"
 MOST_AHEAD = 10_000  # counting more takes too long, and means no more to anybody
 _IS_AHEAD = f"{CHANNEL} = open.channel AND ({PLACE}) < %(place)s"
 AHEAD = f"""
@@ -54,8 +62,7 @@ class Wait(NamedTuple):
 
 def may_any_start(cr):
     """Return whether a claim would find a job to start now."""
-    cr.execute(TIME, log_exceptions=False)
-    [now] = cr.fetchone()
+    now = time_of_decision(cr)
     try:
         return bool(Outlook(cr, channels_in_force(cr), now).next)
     except InvalidChannels:
