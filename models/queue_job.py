@@ -87,7 +87,8 @@ class QueueJob(models.Model):
     def fields_get(self, allfields=None, attributes=None):
         found = super().fields_get(allfields, attributes)
         for name in NOT_TO_GROUP_BY & found.keys():
-            found[name] |= {"groupable": False}
+            if "groupable" in found[name]:
+                found[name]["groupable"] = False
         return found
 
     def _register_hook(self):
