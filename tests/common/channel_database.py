@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from unittest.mock import patch
 from uuid import uuid4
 
-from ...models import queue_job
 from ...runner import claim, look
 from ...runner.decision import full_name
 from ...runner.look import NOW
@@ -34,7 +33,7 @@ def at(moment):
             claim,
             **{each: getattr(claim, each).replace(NOW, time) for each in statements},
         ),
-        patch.object(queue_job, "NOW", time),
+        patch.object(look, "TIME", look.TIME.replace(NOW, time)),
     ):
         yield
 
