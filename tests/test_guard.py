@@ -11,6 +11,8 @@ from psycopg2 import InterfaceError
 from odoo.modules.registry import Registry
 from odoo.service import server
 
+from odoo.addons.queue_job.delay import chain
+
 from ..runner.budget import Budget
 from ..runner.guard import Guard
 from ..runner.interrupt import SERVER, Interruption, Watched
@@ -89,12 +91,17 @@ class TestGuard(RunCase):
         self.assertEqual((values["state"], values["retry"]), ("pending", 0))
 
     def test_caches_that_can_not_be_signalled_are_no_failure(self):
-        job = self.enqueue("record", "a")
+        with self.transaction() as env:
+            ledger = env["queue.job.demo.ledger"]
+            chain(
+                ledger.delayable().record("a"), ledger.delayable().record("b")
+            ).delay()
         error = patch.object(Registry, "signal_changes", side_effect=InterfaceError)
         with error, self.assertLogs(ADDON, "ERROR") as logs:
             self.run_jobs(seconds=1)
-        self.assertEqual(self.state(job), "done")
-        self.assertEqual(len(logs.output), 1)
+        self.assertEqual(self.tokens(), ["a", "b"])
+        self.assertEqual(set(self.states()), {"done"})
+        self.assertEqual(len(logs.output), 2)
 
     def test_pending_again_after_a_try(self):
         job, _seconds = self.hang("python")
