@@ -10,7 +10,7 @@ import psutil
 
 from .cache import new_log
 from .process import wait_until
-from .report import Failure, step
+from .report import Failure
 
 MOST_RESTARTS = 20  # of servers that nobody has killed
 START_LIMIT = 60  # seconds
@@ -32,23 +32,22 @@ def load_from_tests(checkout, name):
     return module
 
 
-def load_odoo_server(checkout):
-    """The class OdooServer of tests/common/server.py."""
-    return load_from_tests(checkout, "server").OdooServer
-
-
 class Fleet:
     """A context with prefork servers, which are killed at its end: their runners might
     go on for long.
 
-    size: how many cron workers each of the servers has.
+    size: how many cron workers each of the servers has; variables: the environment
+    of the servers, if it is another one than ours.
     """
 
-    def __init__(self, env, database, count, size, *options):
-        odoo_server = load_odoo_server(env.checkout)
+    def __init__(self, env, database, count, size, *options, variables=None):
+        odoo_server = load_from_tests(env.checkout, "server").OdooServer
         options = "--workers=1", f"--max-cron-threads={size}", *options
         self.logs = [new_log(f"{database}-{n}") for n in range(1, count + 1)]
-        self.servers = [odoo_server(database, *options, log=log) for log in self.logs]
+        self.servers = [
+            odoo_server(database, *options, log=log, variables=variables)
+            for log in self.logs
+        ]
         self.runners = count * size
         self.gone = 0
         self._workers = {}  # the last ones of each server that were seen
@@ -134,5 +133,4 @@ class Fleet:
             return sum(f"odoo-{pid}" in names for pid in self.workers()) == self.runners
 
         error = f"The cron workers don't listen. Logs: {self.logs}"
-        with step(f"Starting Odoo, cron workers: {self.runners}"):
-            wait_until(lambda: all_listen() or self.check(), START_LIMIT, error)
+        wait_until(lambda: all_listen() or self.check(), START_LIMIT, error)

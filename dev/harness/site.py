@@ -101,7 +101,10 @@ def site(env, database, past, runners):
     ports = [f"--http-port={port}", f"--gevent-port={free_port(8072)}"]
     options = *ports, "--workers=2", "--limit-time-real-cron=0"
     with Fleet(env, database, 1, runners + 1, *options) as fleet:
-        with env.databases.connect(database=database) as connection:
+        with (
+            step(f"Starting Odoo, cron workers: {fleet.runners}"),
+            env.databases.connect(database=database) as connection,
+        ):
             fleet.wait_until_listening(connection)
         with step(f"Letting its runners do {len(past.jobs)} jobs, and start others"):
             code = FILL.format(plan=past, runners=runners)

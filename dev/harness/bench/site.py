@@ -16,7 +16,7 @@ from harness.cache import new_log
 from harness.cluster import SUPERUSER
 from harness.databases import Databases
 from harness.environment import Environment
-from harness.fleet import load_odoo_server
+from harness.fleet import Fleet
 from harness.process import die_with_us, free_port, odoo_shell, wait_until
 from harness.report import Failure
 from harness.templates import Templates
@@ -25,12 +25,7 @@ OURS, PEER, REGULAR = "ours", "peer", "regular"
 TITLES = {OURS: "this addon", PEER: "peer", REGULAR: "regular"}
 START_LIMIT = 90  # seconds
 PATIENCE = 30  # seconds without a job that ends
-# A worker listens to notifications from its first transaction on `postgres` on.
-LISTENING = """
-    SELECT count(*) FROM pg_stat_activity
-     WHERE datname = 'postgres' AND state = 'idle' AND query = 'COMMIT'
-       AND application_name = ANY(%s)
-"""
+ODOO_CRONS = 2  # cron workers, by default
 IN_CHARGE = """
     SELECT count(*) FROM pg_locks
      WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
@@ -97,34 +92,24 @@ class Site:
         self.call("enqueue", **warm_up, priority=1, duration=0.02)
         ports, variables = [free_port(0), free_port(0)], dict(self.env.variables)
         options += f"--workers={parallel + 2}", f"--http-port={ports[0]}"
+        options += (f"--gevent-port={ports[1]}",)
         if self.regular:
             options += ("--load=base,rpc,web,queue_job",)
             variables["ODOO_QUEUE_JOB_CHANNELS"] = f"root:{parallel}"
-        else:
-            options += (f"--max-cron-threads={parallel}",)
-        server = load_odoo_server(self.env.checkout)(
-            *(self.database, *options, f"--gevent-port={ports[1]}"),
-            log=new_log(f"{self.database}-server"),
-            variables=variables,
-        )
+        size = ODOO_CRONS if self.regular else parallel
+        fleet = Fleet(self.env, self.database, 1, size, *options, variables=variables)
 
         def is_ready():
-            names = [f"odoo-{pid}" for pid in server.cron_workers()]
-            if self.regular:
-                can_start = self.value(IN_CHARGE)
-            else:
-                can_start = self.value(LISTENING, names) == parallel
-            return can_start and all(map(_serves, ports))
+            in_charge = not self.regular or self.value(IN_CHARGE)
+            return in_charge and all(map(_serves, ports))
 
-        try:
-            server.start()
-            error = f"The server did not get ready. Log: {server.log}"
+        with fleet:
+            fleet.wait_until_listening(self.connection)
+            error = f"The server did not get ready. Logs: {fleet.logs}"
             wait_until(is_ready, START_LIMIT, error)
             self.notify()  # cron workers sleep for a minute when they start
             self.wait_until_ended(**warm_up)
-            yield server
-        finally:
-            server.kill()
+            yield fleet.servers[0]
 
     def notify(self):
         """Let the cron workers look for what is due: they listen on `postgres`."""

@@ -13,7 +13,7 @@ from harness.environment import environment
 from harness.fleet import Fleet
 from harness.jobs import Batch, Job, Plan, alone, enqueueing
 from harness.options import Options
-from harness.report import Failure
+from harness.report import Failure, step
 from harness.site import MANAGER, site
 
 MINIMUM = 40  # jobs; below, some kind would have none
@@ -63,7 +63,8 @@ def _run(console, env, database, options):
         Fleet(env, database, 1, options.runners) as fleet,
         env.databases.connect(database=database) as connection,
     ):
-        fleet.wait_until_listening(connection)
+        with step(f"Starting Odoo, cron workers: {options.runners}"):
+            fleet.wait_until_listening(connection)
         console.print(f"Odoo's log: {fleet.logs[0]}", soft_wrap=True, highlight=False)
 
         def check(_ended):
