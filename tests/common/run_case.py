@@ -27,6 +27,11 @@ class RunCase(ServerCase):
 
     linger = 0  # seconds: a run that finds nothing comes to an end
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        from . import misbehaviour  # noqa: F401  # the demo addon is there now
+
     def setUp(self):
         super().setUp()
         # a registry that is loaded again would look for tests otherwise
