@@ -1,17 +1,15 @@
 """Were the limits of channels kept, and made use of?"""
 
-from statistics import median
-
 from rich.table import Table
 
 from .plans import STEADY, STEADY_LIMITS
 from .verdict import rows
 
-TITLES = ["Starts", "Filling", "Capacity", "Measured", "Used", "Free for", "Worst"]
+TITLES = ["Starts", "Filling", "Capacity", "Measured", "Used"]
 LEGEND = """\
 Of the steady jobs. Filling: starts that took the last place. Measured is the time while
-nothing but the channel's own limit stood in the way: how much of the capacity was used,
-and how long a place was free between two jobs (median and worst)."""
+nothing but the channel's own limit stood in the way: how much of the capacity was used.
+"""
 
 # Channel, start and end in seconds of the epoch.
 STARTS = """
@@ -48,12 +46,9 @@ def unused(console, connection, watch, least):
     sentences = []
     for name, limits in STEADY_LIMITS.items():
         capacity = limits["capacity"]
-        seconds, share, free = _measure(name, capacity, starts)
-        times = [f"{1000 * time:.0f} ms" for time in (median(free), max(free))]
+        seconds, share = _measure(name, capacity, starts)
         counts = [*filled[name], capacity]
-        table.add_row(
-            name, *map(str, counts), f"{seconds:.1f} s", f"{share:.1%}", *times
-        )
+        table.add_row(name, *map(str, counts), f"{seconds:.1f} s", f"{share:.1%}")
         if not filled[name][1]:
             sentences.append(f"{name} was never full")
         if share * 100 < least:
@@ -66,7 +61,7 @@ def unused(console, connection, watch, least):
 
 def _measure(name, capacity, starts):
     """Return for how many seconds jobs of the channel itself have waited for nothing
-    but its limit, the share of the capacity used, and how long places were free.
+    but its limit, and the share of the capacity used.
 
     The jobs of the channels above come first: from the last one's end to the start of
     the channel's own last one.
@@ -74,15 +69,9 @@ def _measure(name, capacity, starts):
     own = [start for channel, start, _end in starts if channel == name]
     above = [end for channel, _start, end in starts if name.startswith(f"{channel}.")]
     begin, finish = max(above, default=min(own)), max(own)
-    within = [
-        (max(start, begin), min(end, finish))
+    used = sum(
+        min(end, finish) - max(start, begin)
         for channel, start, end in starts
         if f"{channel}.".startswith(f"{name}.") and start < finish and end > begin
-    ]
-    used = sum(end - start for start, end in within)
-    # each place is taken by the next start after a job's end
-    taken = sorted(start for start, _end in within if start > begin)
-    vacant = sorted(end for _start, end in within if end < finish)
-    vacant = [begin] * (capacity - len(within) + len(taken)) + vacant
-    free = [start - end for start, end in zip(taken, vacant, strict=False)]
-    return finish - begin, used / (finish - begin) / capacity, free
+    )
+    return finish - begin, used / (finish - begin) / capacity
