@@ -44,6 +44,7 @@ PAGES = {
     "rescued": (JOB, "queue_job WHERE state = 'started' AND date_rescued NOTNULL"),
     "jobs": (JOB, None),
     "filters": (JOB, None),
+    "waits": (JOB, None),
     "pivot": (f"{JOB}?view_type=pivot", None),
     "graph": (f"{JOB}?view_type=graph", None),
 }
@@ -52,7 +53,8 @@ HEIGHTS = {"runners": 280, "channels": 520, "waits_full": 630, "graph": HEIGHT}
 SHOWN = ".o_data_row, .o_form_view .o_field_widget, .o_pivot, .o_graph_renderer canvas"
 MENU = ".o_searchview_dropdown_toggler"
 PER_HOUR = (MENU, ".o_favorite_menu .dropdown-item", MENU)  # a favorite
-CLICKS = {"filters": (MENU,), "pivot": PER_HOUR, "graph": PER_HOUR}
+WHY = (MENU, ".o_filter_menu .dropdown-item:has-text('Why They Wait')", MENU)
+CLICKS = {"filters": (MENU,), "waits": WHY, "pivot": PER_HOUR, "graph": PER_HOUR}
 
 
 def main(argv):
