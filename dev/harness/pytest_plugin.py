@@ -1,21 +1,21 @@
 """A pytest plugin: a test that is skipped, at whatever level, fails the run; with
---fast, those that start servers are left out."""
+--fast, only those run that are rolled back in the end."""
 
 import os
 
 import pytest
 
-SERVER_TAG = "queue_job_server"
+OWN_DATABASE = "queue_job_server"  # the tag of those that have one, and servers
 
 
 def pytest_addoption(parser):
-    what = "leave out the tests that start servers or commands"
+    what = "leave out the tests with databases, servers and commands of their own"
     parser.addoption("--fast", action="store_true", help=what)
 
 
 def pytest_collection_modifyitems(config, items):
     if config.option.fast:
-        slow = {i for i in items if SERVER_TAG in getattr(i.cls, "test_tags", ())}
+        slow = {i for i in items if OWN_DATABASE in getattr(i.cls, "test_tags", ())}
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
 

@@ -6,7 +6,6 @@ from contextlib import closing
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
-from odoo.tests.common import tagged
 from odoo.tools import config
 
 from ...runner import run
@@ -21,7 +20,6 @@ ADDON = "odoo.addons.queue_job_cron_jobrunner"
 RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
 
 
-@tagged("-queue_job_server", "queue_job_run")
 class RunCase(ServerCase):
     """Real runs, with commits, in the process of the test instead of a server's."""
 

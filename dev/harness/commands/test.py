@@ -1,6 +1,6 @@
 """test [--fast | --peers] [PYTEST ARGUMENTS]: the quality gates, the whole suite and
-those of peers; or the tests that the arguments name, those that start no server, or
-those of peers alone; on a fresh database."""
+those of peers; or the tests that the arguments name, those without servers, or those of
+peers alone; on a fresh database."""
 
 import os
 import sys
@@ -30,9 +30,10 @@ def main(argv):
     if argv[:1] == ["--peers"]:
         return _test_peers(argv[1:])
     named = _named(argv)
-    if not named and "--fast" not in argv and lint.main([]):
+    some = bool(named) or "--fast" in argv
+    if not some and lint.main([]):
         return 1
-    status = _test(named or [*argv, str(ADDON / "tests")], side_by_side=not named)
+    status = _test(named or [*argv, str(ADDON / "tests")], side_by_side=not some)
     return status or (0 if argv else _test_peers([]))
 
 
