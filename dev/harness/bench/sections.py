@@ -242,14 +242,15 @@ def idle(site, number):
         yield "idle", hour
 
 
-# Each with its cases. In the channels' ones: how many there are, and are paused.
+# Each with its cases, those to try it with first. In the channels' ones: how many there
+# are, and are paused.
 SECTIONS = {
     throughput: [(1,), (2,), (4,)],
     enqueue: [(turn,) for turn in range(4)],
     stream: [()],
     chain: [()],
     busy: [()],
-    channels: [(1, 0), (200, 0), (2_000, 0), (10_000, 0), (2_000, 1_000)],
+    channels: [(1, 0), (2_000, 1_000), (200, 0), (2_000, 0), (10_000, 0)],
     claims: [("small",), ("large",)],
     delays: [()],
     idle: [()],

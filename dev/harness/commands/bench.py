@@ -62,7 +62,7 @@ def main(argv):
 
 def _measure(section, sites, number, found):
     """Add to the samples that are found, per key and system: these take turns."""
-    for case in SECTIONS[section]:
+    for case in SECTIONS[section][: number(None, quick=2)]:
         for site in sites:
             for key, samples in section(site, number, *case):
                 some = samples if isinstance(samples, list) else [samples]
@@ -75,7 +75,7 @@ def _parse(argv):
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=what)
     what = f"another {NAME} to compare with"
     parser.add_argument("--peer", type=Path, metavar="PATH", help=what)
-    what = "so few jobs that the figures mean nothing: to try the command"
+    what = "so few jobs and cases that the figures mean nothing: to try it"
     parser.add_argument("--quick", action="store_true", help=what)
     what = "where everything is written to, with the tables (.md) and the plot (.png)"
     default = folder() / "bench" / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
