@@ -8,8 +8,6 @@ from contextlib import nullcontext
 from functools import partial
 
 from psycopg2 import OperationalError
-from psycopg2.errors import NoActiveSqlTransaction, SerializationFailure
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from odoo import SUPERUSER_ID, api, models
 
@@ -19,7 +17,13 @@ from odoo.addons.queue_job.job import DONE, Job
 
 from ..runner.claim import channels_in_force, note_start, start_job
 from ..runner.interrupt import Watched
-from ..runner.transaction import LIMIT_WAIT, commit_then_run_hooks, lock_job, storable
+from ..runner.transaction import (
+    commit_then_run_hooks,
+    end_performing,
+    lock_job,
+    storable,
+    undone,
+)
 from .queue_job_stop import end_job
 
 _logger = logging.getLogger(__name__)
@@ -64,7 +68,7 @@ class QueueJob(models.Model):
             start_job(self.env.cr, self.id, self.env.context.get("cron_id"))
             note_start(self.env.cr, channels.throttled(self.channel))
             self.invalidate_recordset()
-        elif not (pid := self._lock_claimed(start)):
+        elif not (pid := lock_job(self.env.cr, self.id, start)):
             _logger.warning("Job %s is not ours any more", self.id)
             return
         # Superuser and an empty context, as in the regular runner: what Odoo
@@ -82,26 +86,15 @@ class QueueJob(models.Model):
         if state == DONE and has_dependents:
             record._release_dependents(commit)
 
-    def _lock_claimed(self, start=None):
-        """Lock the claimed job for this transaction.
-
-        :return: the pid of PostgreSQL's process; None if the job is not ours: it was
-            found dead and has changed hands between the claim and now.
-        """
-        try:
-            return lock_job(self.env.cr, self.id, start)
-        except SerializationFailure:
-            return None
-
     def _perform(self, commit, guard=None, pid=None):
-        """Perform the job within a savepoint and store its outcome.
+        """Perform the job, locked if ``commit``, and store its outcome.
 
         :return: its state, and which try it was.
         """
         cr, job, start, watched = self.env.cr, None, self.date_started, None
         begin = time.monotonic()
         try:
-            with _prevent_commit(cr), cr.savepoint():
+            with _prevent_commit(cr), undone(cr) if commit else cr.savepoint():
                 job = self._load()
                 if guard:
                     end = partial(end_job, self.env.registry, self.id, start)
@@ -111,10 +104,8 @@ class QueueJob(models.Model):
                     # before the end is noted: the stored computed fields are part
                     # of the job's execution time
                     cr.flush()
-                if cr._cnx.get_transaction_status() == TRANSACTION_STATUS_IDLE:
-                    raise NoActiveSqlTransaction
                 if commit:
-                    cr.execute(LIMIT_WAIT)
+                    end_performing(cr)
                 self._store_done(job, time.monotonic() - begin)
             if commit:
                 commit_then_run_hooks(cr)
@@ -162,6 +153,9 @@ class QueueJob(models.Model):
                 )
             )
         try:
+            env = self.records.env
+            if not env.context.get("allowed_company_ids"):
+                env.user.fetch(["company_id"])  # all that Job asks of a user
             return Job._load_from_db_record(self)
         except Exception as error:
             raise NotLoadableError(

@@ -65,6 +65,9 @@ BEGIN_CLAIM = f"""
      UNION ALL {CALL_LOOK}
 """
 
+# Planned faster than max(id).
+LAST = "(SELECT id FROM {} ORDER BY id DESC LIMIT 1)"
+
 # What is stored, and only that. A channel without a name is none.
 LIMITS = """
     SELECT complete_name,
@@ -304,9 +307,7 @@ class Claims:
         self._known = self._channels = self._version = self._backend = None
         self._handed_on = None
         signals = [f"orm_signaling_{name}" for name in registry.cache_sequences]
-        signals = [f"(SELECT max(id) FROM {name})" for name in signals]
-        registry_signal = "(SELECT max(id) FROM orm_signaling_registry)"
-        signals = ", ".join([registry_signal, *signals])
+        signals = ", ".join(map(LAST.format, ["orm_signaling_registry", *signals]))
         self._begin = BEGIN_CLAIM.format(signals=f"ARRAY[{signals}]")
 
     def claim(self):

@@ -5,8 +5,10 @@ failure beside it."""
 import logging
 import random
 import time
+from contextlib import contextmanager
 
 from psycopg2 import OperationalError
+from psycopg2.errors import DivisionByZero, SerializationFailure
 from psycopg2.pool import PoolError
 
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -46,20 +48,30 @@ CHECK_CLIENT = {140000: {"client_connection_check_interval": 10_000}}
 # from a later one. With the share of the job's own row a DELETE waits here, for the
 # job's end, and not for the lock's row with the job's in its hands.
 LOCK_JOB = """
+    SELECT 1 / count(*)
+      FROM (SELECT
+              FROM queue_job_lock
+              JOIN queue_job ON queue_job.id = queue_job_lock.queue_job_id
+             WHERE queue_job.id = %(id)s
+               AND queue_job.state = 'started'
+               AND queue_job.date_started = COALESCE(%(start)s, queue_job.date_started)
+               FOR NO KEY UPDATE OF queue_job_lock SKIP LOCKED
+               FOR KEY SHARE OF queue_job SKIP LOCKED
+           ) AS job;
+    SAVEPOINT job;
+    SAVEPOINT performing;
     SELECT pg_backend_pid()
-      FROM queue_job_lock
-      JOIN queue_job ON queue_job.id = queue_job_lock.queue_job_id
-     WHERE queue_job.id = %(id)s
-       AND queue_job.state = 'started'
-       AND queue_job.date_started = COALESCE(%(start)s, queue_job.date_started)
-    FOR NO KEY UPDATE OF queue_job_lock SKIP LOCKED
-    FOR KEY SHARE OF queue_job SKIP LOCKED
 """
 
 # Who has a row that others wait for does not wait for another one without a limit:
 # PostgreSQL sees no deadlock across two connections of one process.
 WAIT = "5s"
 LIMIT_WAIT = f"SET LOCAL lock_timeout = '{WAIT}';"
+
+# A job that has ended its transaction has no savepoint any more. That of the whole job
+# stays until the commit: what fails before is undone, and the lock is kept.
+END_PERFORMING = f"{LIMIT_WAIT} RELEASE SAVEPOINT performing"
+UNDO_JOB = "ROLLBACK TO SAVEPOINT job"
 
 STILL_CLAIMED = f"""
     SET LOCAL lock_timeout = %(wait)s;
@@ -96,14 +108,35 @@ def lock_job(cr, job_id, start=None):
 
     :param start: the ``date_started`` of the claim; None: whatever it is
     :return: the pid of PostgreSQL's process; None if the job is not ours: it was found
-        dead and has changed hands
-    :raises psycopg2.errors.SerializationFailure: nor is it then
+        dead and has changed hands between the claim and now
     """
     values = {"id": job_id, "start": start}
     first = settings(cr._cnx.server_version, KEEP_ALIVE, CHECK_CLIENT)
-    cr.execute(first + LOCK_JOB, values, log_exceptions=False)
-    row = cr.fetchone()
-    return row and row[0]
+    try:
+        cr.execute(first + LOCK_JOB, values, log_exceptions=False)
+    except (DivisionByZero, SerializationFailure):
+        return None
+    return cr.fetchone()[0]
+
+
+@contextmanager
+def undone(cr):
+    """Undo what is done in here since :func:`lock_job`, and not that, if it raises."""
+    try:
+        yield
+    except BaseException:
+        cr.clear()
+        cr.execute(UNDO_JOB)
+        raise
+
+
+def end_performing(cr):
+    """What comes now does not wait without a limit.
+
+    :raises psycopg2.errors.InvalidSavepointSpecification: the job has ended its
+        transaction
+    """
+    cr.execute(END_PERFORMING, log_exceptions=False)
 
 
 def commit_then_run_hooks(cr):

@@ -46,7 +46,7 @@ class TestRelease(RunCase):
         """
         record = self.claim()
         wake.keep_quiet(record.env.cr)
-        record._lock_claimed()
+        self.lock(record)
         record._perform(True)
         self.assertEqual(self.state(record.id), "done")
         return record._release_dependents

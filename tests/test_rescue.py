@@ -87,7 +87,7 @@ class TestRescue(RunCase):
         job = self.enqueue("record", "job")
         record = self.claim()
         self.age(job, seconds=24 * 60 * 60)
-        self.assertTrue(record._lock_claimed())
+        self.assertTrue(self.lock(record))
         self.assertLeftAlone(job)
 
     def test_job_claimed_a_moment_ago_is_left_alone(self):

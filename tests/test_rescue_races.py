@@ -33,13 +33,13 @@ class TestRescueRaces(RunCase):
 
     def test_rescue_then_lock(self):
         self.rescue_logged()
-        self.assertFalse(self.record._lock_claimed())
+        self.assertFalse(self.lock(self.record))
         self.assertEqual(self.job(self.id)["retry"], 1)
 
     def test_rescue_then_process_leaves_the_job_alone(self):
         self.rescue_logged()
         second = self.claim()
-        self.assertTrue(second._lock_claimed())
+        self.assertTrue(self.lock(second))
         before = self.job(self.id)
         with self.assertLogs(ADDON, "WARNING") as logs:
             self.record._process(commit=True)
@@ -50,12 +50,12 @@ class TestRescueRaces(RunCase):
     def test_rescue_then_lock_with_an_older_snapshot(self):
         self.open_snapshot(self.process)
         self.rescue_logged()
-        self.assertFalse(self.record._lock_claimed())
+        self.assertFalse(self.lock(self.record))
 
     def test_rescue_not_yet_committed_then_lock(self):
         rescuer = self.cursor()
         self.rescue_uncommitted(rescuer)
-        self.assertFalse(self.record._lock_claimed())
+        self.assertFalse(self.lock(self.record))
         rescuer.commit()
         self.assertEqual(self.state(self.id), "pending")
 
@@ -64,12 +64,12 @@ class TestRescueRaces(RunCase):
             _end(cr, self.id, _lock(cr, self.id), "dead")
 
     def test_lock_then_rescue(self):
-        self.assertTrue(self.record._lock_claimed())
+        self.assertTrue(self.lock(self.record))
         self.rescue()
         self.assertEqual(self.state(self.id), "started")
 
     def test_lock_then_rescue_then_finish(self):
-        self.assertTrue(self.record._lock_claimed())
+        self.assertTrue(self.lock(self.record))
         self.rescue()
         self.record._perform(True)
         self.assertEqual(self.state(self.id), "done")

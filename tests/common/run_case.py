@@ -12,6 +12,7 @@ from ...runner import run
 from ...runner.claim import Claims
 from ...runner.look import look
 from ...runner.rescue import rescue
+from ...runner.transaction import lock_job
 from ...runner.wake import LEAVE
 from .server import wait_until
 from .server_case import PATIENCE, ServerCase
@@ -92,6 +93,10 @@ class RunCase(ServerCase):
         cr.commit()  # pylint: disable=invalid-commit
         env = api.Environment(cr, SUPERUSER_ID, {})
         return env["queue.job"].browse(choice.job and choice.job.id)
+
+    def lock(self, record):
+        """Lock the claimed job as a run does; return whether it could be had."""
+        return bool(lock_job(record.env.cr, record.id))
 
     def rescue(self, cr=None):
         """Look for dead jobs and stranded dependents as a run does."""
