@@ -34,12 +34,9 @@ from .look import (
 )
 from .regular import IS_AWAY, RegularRunnerActive
 from .server_channels import InvalidChannels, server_channels
+from .transaction import settings
 
 _logger = logging.getLogger(__name__)
-
-# SHARE UPDATE EXCLUSIVE conflicts with itself (and DDL and VACUUM of this small
-# table), never with readers or writers.
-LOCK_CLAIMS = "LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE"
 
 # Changes whenever a row does: an update gives it a younger xmin. 0.2 ms for 1,000.
 VERSION = "SELECT concat(count(*), ' ', sum(xmin::text::bigint)) FROM queue_job_channel"
@@ -53,7 +50,7 @@ BEGIN_CLAIM = f"""
     SET LOCAL lock_timeout = '5s';
     SET LOCAL idle_in_transaction_session_timeout = '5s';
     SET LOCAL synchronous_commit = off;
-    {LOCK_CLAIMS};
+    {wake.LOCK_CLAIMS};
     SELECT 'head',
            json_build_array(
                ({IS_AWAY}), ({VERSION}), pg_backend_pid(), {{signals}},
@@ -378,13 +375,13 @@ class Claims:
             partial(wake.arm, self.cr.dbname, wake.NET_AFTER, wake.NET)
         )
         if self.is_present:
-            self._execute(wake.LEAVE, wake.NO_IDLE_LIMIT if self.lingers else "")
+            self._execute(wake.LEAVE, wake.NO_IDLE_LIMIT if self.lingers else {})
             self.is_present = self.lingers = False
 
     def _start(self, job_id):
         first = ""
         if self.lingers:
-            first = self._limit(wake.NO_IDLE_LIMIT) + wake.STOP_LINGERING
+            first = self._set(wake.NO_IDLE_LIMIT) + wake.STOP_LINGERING
             first %= {"runner": self.runner}
         start = start_job(self.cr, job_id, self.runner, first)
         self.lingers = False
@@ -402,10 +399,10 @@ class Claims:
 
     def _execute(self, statement, limit):
         values = {"runner": self.runner}
-        self.cr.execute(self._limit(limit) + statement, values, log_exceptions=False)
+        self.cr.execute(self._set(limit) + statement, values, log_exceptions=False)
 
-    def _limit(self, statement):
-        return statement if self.cr._cnx.server_version >= 140000 else ""
+    def _set(self, limit):
+        return settings(self.cr._cnx.server_version, limit, local="SESSION")
 
     def check_pooler(self, work):
         """Tell of a pooler that has given the session of this idle connection to

@@ -61,33 +61,25 @@ LOCK_DEAD = f"""
 """
 
 # Without its lock's row a process that comes back late can't lock the job.
-FORGET_LOCK = "DELETE FROM queue_job_lock WHERE queue_job_id = %(id)s;"
-REQUEUE = f"""
-    {FORGET_LOCK}
+END = f"""
+    DELETE FROM queue_job_lock WHERE queue_job_id = %(id)s;
     UPDATE queue_job
-       SET state = 'pending',
+       SET state = %(state)s,
            retry = %(retry)s,
-           date_started = NULL,
-           date_enqueued = NULL,
-           worker_pid = NULL,
-           runner_id = NULL,
-           date_rescued = {NOW},
-           rescue_message = %(message)s
-     WHERE id = %(id)s
-"""
-FAIL = f"""
-    {FORGET_LOCK}
-    UPDATE queue_job
-       SET state = 'failed',
-           retry = %(retry)s,
-           date_failed = {NOW},
            date_rescued = {NOW},
            rescue_message = %(message)s,
-           exc_name = 'JobFoundDead',
-           exc_message = %(message)s,
-           exc_info = %(message)s
+           {{}}
      WHERE id = %(id)s
 """
+ENDS = {
+    "pending": """
+           date_started = NULL, date_enqueued = NULL, worker_pid = NULL,
+           runner_id = NULL""",
+    "failed": f"""
+           date_failed = {NOW}, exc_name = 'JobFoundDead', exc_message = %(message)s,
+           exc_info = %(message)s""",
+    "cancelled": f"date_cancelled = {NOW}",
+}
 
 # A process that is frozen, or whose host is lost, would be taken for one that will
 # look. Its session has done nothing since that claim: a later run of the runner has.
@@ -102,17 +94,6 @@ END_PRESENCE = f"""
        AND pg_locks.pid <> pg_backend_pid()
        AND state_change AT TIME ZONE 'UTC' < %(start)s + INTERVAL '5 s'
 """
-CANCEL = f"""
-    {FORGET_LOCK}
-    UPDATE queue_job
-       SET state = 'cancelled',
-           retry = %(retry)s,
-           date_cancelled = {NOW},
-           date_rescued = {NOW},
-           rescue_message = %(message)s
-     WHERE id = %(id)s
-"""
-
 
 class Dead(NamedTuple):
     """A job that was found dead. ``retry`` is the number of tries it has used up."""
@@ -129,8 +110,12 @@ class Dead(NamedTuple):
     is_stopped: bool
 
     @property
-    def is_last_try(self):
-        return self.was_started and 0 < self.max_retries <= self.retry
+    def end(self):
+        """The state that it gets."""
+        if self.is_stopped:
+            return "cancelled"
+        is_last_try = self.was_started and 0 < self.max_retries <= self.retry
+        return "failed" if is_last_try else "pending"
 
 
 def rescue(cr, running, now, message):
@@ -155,7 +140,7 @@ def rescue(cr, running, now, message):
             if dead:
                 text = message(dead)
                 _end(cr, job_id, dead, text)
-                if dead.is_stopped or dead.is_last_try:
+                if dead.end != "pending":
                     ended.append((job_id, text))
             cr.commit()  # pylint: disable=invalid-commit
         except (TransactionRollbackError, OperationalError) as error:
@@ -191,24 +176,23 @@ def _lock(cr, job_id):
 
 
 def _end(cr, job_id, dead, message):
-    values = {"id": job_id, "retry": dead.retry, "message": message}
-    if dead.is_stopped:
-        statement, end = CANCEL, "cancelled"
-    elif dead.is_last_try:
-        statement, end = FAIL, "failed"
-    else:
-        statement, end = REQUEUE, "pending again"
-    cr.execute(statement, values, log_exceptions=False)
+    values = {
+        "id": job_id,
+        "state": dead.end,
+        "retry": dead.retry,
+        "message": message,
+    }
+    cr.execute(END.format(ENDS[dead.end]), values, log_exceptions=False)
     if dead.runner and dead.start:
         values = {"runner": dead.runner, "start": dead.start}
         cr.execute(END_PRESENCE, values, log_exceptions=False)
     _logger.warning(
-        "Job %s %s found dead (%s, process %s): %s",
+        "Job %s %s found dead (%s, process %s): it is %s now",
         dead.uuid,
         dead.method,
         "started" if dead.was_started else "enqueued",
         dead.pid or "unknown",
-        end,
+        dead.end,
     )
 
 

@@ -58,10 +58,14 @@ STOP_LINGERING = f"""
     SELECT pg_advisory_unlock({PRESENCE}, %(runner)s);
 """
 LEAVE = "UNLISTEN *; SELECT pg_advisory_unlock_all()"
-# A frozen or lost host is not taken for long for one that listens (PostgreSQL 14).
+# A frozen or lost host is not taken for long for one that listens.
 IDLE_LIMIT, NO_IDLE_LIMIT = (
-    f"SET idle_session_timeout = '{limit}';" for limit in ("5s", "0")
+    {140000: {"idle_session_timeout": limit}} for limit in ("'5s'", 0)
 )
+
+# SHARE UPDATE EXCLUSIVE conflicts with itself (and DDL and VACUUM of this small
+# table), never with readers or writers.
+LOCK_CLAIMS = "LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE"
 
 # READ COMMITTED: a runner whose run has just ended is no conflict. A process that is
 # frozen in here is not dead, and would hold up all claims.
@@ -74,7 +78,7 @@ BEGIN = """
 BEGIN_LOCKED = f"""
     {BEGIN}
     SET LOCAL lock_timeout = '100ms';
-    LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE;
+    {LOCK_CLAIMS};
 """
 SECOND = f"date_trunc('second', {NOW})"  # Odoo clears a cron's triggers by seconds
 INSERT = f"""

@@ -18,7 +18,7 @@ from odoo.sql_db import db_connect
 
 from ..runner import claim, run, wake
 from ..runner.budget import Budget
-from ..runner.claim import LOCK_CLAIMS, Claims
+from ..runner.claim import Claims
 from ..runner.look import NOW
 from .common.run_case import RUNNER, RunCase
 from .common.server import OdooServer, wait_until
@@ -184,7 +184,7 @@ class TestWakeUpRaces(RunCase):
         with patch.object(claim, "BEGIN_CLAIM", begin):
             future = self.busy(1)
             cr = self.cursor()
-            cr.execute(LOCK_CLAIMS)
+            cr.execute(wake.LOCK_CLAIMS)
             future.result(PATIENCE)
         self.assertWoken(self.runner)
 

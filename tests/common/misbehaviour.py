@@ -87,12 +87,6 @@ class Misbehaviour(models.Model):
             self.env.cr.execute(statement)
 
     @api.model
-    def enqueue(self, token, count):
-        self.record(token)
-        for number in range(count):
-            self.with_delay().record(f"{token} {number}")
-
-    @api.model
     def meddle(self, token, method):
         """Call a method of the job's own record."""
         self.record(token)

@@ -37,6 +37,12 @@ class Misbehaviour(models.Model):
         raise UserError(UNSTORABLE)
 
     @api.model
+    def enqueue(self, token, count):
+        self.record(token)
+        for number in range(count):
+            self.with_delay().record(f"{token} {number}")
+
+    @api.model
     def tell_on_failure(self, **kwargs):
         """Record what it is told."""
         for name in ("exc_message", "exc_info"):
