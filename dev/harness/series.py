@@ -20,6 +20,8 @@ or, to leave out methods, such as tests of what the series has not, or whole fil
     !test_name ...
     !
 
+`{series}` and `{major}` are that of the addon that is made, such as 18.0 and 18.
+
 Each glob has to match somewhere, or the checkout has moved on: that is a failure.
 """
 
@@ -54,7 +56,7 @@ def make_series(series, folder):
     files, links = _read()
     for each in all_series():
         if float(each) >= float(series):
-            _change(files, HOME / each, each == series)
+            _change(files, HOME / each, series)
     _write(files, links, folder)
 
 
@@ -74,10 +76,14 @@ def _read():
     return files, links
 
 
-def _change(files, home, is_last):
-    for rules, own in [("rules.diff", "files"), ("only.diff", "only")][: 1 + is_last]:
+def _change(files, home, series):
+    kinds = [("rules.diff", "files"), ("only.diff", "only")]
+    major = series.partition(".")[0]
+    for rules, own in kinds if home.name == series else kinds[:1]:
         if (home / rules).exists():
-            for rule in parse((home / rules).read_text()):
+            text = (home / rules).read_text()
+            text = text.replace("{series}", series).replace("{major}", major)
+            for rule in parse(text):
                 rule.apply(files, f"{home.name}/{rules}")
         for path in (home / own).rglob("*"):
             if path.is_file():

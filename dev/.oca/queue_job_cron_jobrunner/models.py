@@ -14,11 +14,12 @@ class QueueJob(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Trigger all runners for each job, at its eta, as OCA's addon does."""
+        """Trigger all runners for each pending job, at its eta, as OCA's addon does."""
         jobs = super().create(vals_list)
+        pending = jobs.filtered(lambda job: job.state == "pending")
         runners = self.env["ir.cron"].sudo().search([("queue_job_runner", "=", True)])
         for runner in runners:
-            runner._trigger(at=[job.eta or fields.Datetime.now() for job in jobs])
+            runner._trigger(at=[job.eta or fields.Datetime.now() for job in pending])
         return jobs
 
     @api.model
