@@ -136,11 +136,12 @@ class Rule:
             return files.pop(name)
         text = f"\n{files[name].decode()}"
         if self.is_pattern:
-            changed = re.sub(self.old, self.new, text, flags=re.MULTILINE)
+            text, found = re.subn(self.old, self.new, text, flags=re.MULTILINE)
         else:
-            changed = text.replace(f"\n{self.old}", f"\n{self.new}")
-        files[name] = changed[1:].encode()
-        return changed != text
+            found = text.count(f"\n{self.old}")
+            text = text.replace(f"\n{self.old}", f"\n{self.new}")
+        files[name] = text[1:].encode()
+        return found
 
 
 def parse(text):
