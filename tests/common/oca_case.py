@@ -13,20 +13,22 @@ OURS = "queue_job_cron_jobrunner"
 
 
 class OcaCase(OdooCommand, ServerCase):
-    """Odoo with an addon in the place of ours that stands for OCA's.
+    """Odoo with OCA's addon in the place of ours, or what stands for it."""
 
-    It is in the checkout, in dev/.oca, and on no addons path but this one.
-    """
+    def original(self):
+        """An addons path: in the checkout, and on no addons path but that of oca()."""
+        return Path(get_module_path(DEMO)).resolve().parents[1] / ".oca"
 
     def oca(self, *arguments, script=""):
         """Call Odoo's command line as ``odoo()`` does, with OCA's addon."""
-        standing_in = Path(get_module_path(DEMO)).resolve().parents[1] / ".oca"
+        original = self.original()
         paths = (
-            standing_in if Path(path, OURS).exists() else path
+            original if Path(path, OURS).exists() else path
             for path in config["addons_path"]
         )
-        path = ",".join(map(str, paths))
-        self.odoo(*arguments, f"--addons-path={path}", "--no-http", script=script)
+        path = f"--addons-path={','.join(map(str, paths))}"
+        # the first one is where Odoo looks for its command
+        self.odoo(path, *arguments, path, "--no-http", script=script)
 
     def load_oca(self, option, *modules):
         """Install or update modules with OCA's addon, by ``--init`` or ``--update``."""
