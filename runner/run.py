@@ -223,8 +223,7 @@ class Run:
             jobs.browse(job_id)._after_death(text)
         if look.are_waiting:
             jobs._release_stranded()
-        if failed:
-            self.work.close()  # the next job needs a new snapshot
+        self.work.close()  # the next job needs a new snapshot
         return True
 
     def _wait(self, choice):
