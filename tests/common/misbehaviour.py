@@ -7,7 +7,6 @@ from functools import partial
 import psycopg2
 
 from odoo import api, models
-from odoo.exceptions import UserError
 
 # before what is added to it here
 from odoo.addons.queue_job_cron_jobrunner_demo.models import ledger  # noqa: F401
@@ -44,7 +43,7 @@ class Misbehaviour(models.Model):
         """Fail in the first of two post-commit hooks; the second one records."""
 
         def fail():
-            raise UserError("A post-commit hook fails")
+            raise ValueError("A post-commit hook fails")
 
         self.record(token)
         self.env.cr.postcommit.add(fail)
@@ -58,7 +57,7 @@ class Misbehaviour(models.Model):
         self.env["bus.bus"]._sendone("ledger", "recorded", {"token": token})
         mail = self.env["mail.mail"].sudo().create({"subject": token})
         mail.send_after_commit()
-        raise UserError("This job fails, as intended")
+        raise ValueError("This job fails, as intended")
 
     @api.model
     def close_cursor(self, token):
