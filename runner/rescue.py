@@ -95,6 +95,7 @@ END_PRESENCE = f"""
        AND state_change AT TIME ZONE 'UTC' < %(start)s + INTERVAL '5 s'
 """
 
+
 class Dead(NamedTuple):
     """A job that was found dead. ``retry`` is the number of tries it has used up."""
 
