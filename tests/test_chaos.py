@@ -7,6 +7,6 @@ from .common.command_case import CommandCase
 class TestChaos(CommandCase):
     def test_every_job_once_whatever_is_hit(self):
         # not yet: limit, delete, cancel and upgrade
-        blows = "kill,server,restart,freeze,crash,control,session,edit,stop"
+        blows = "kill,server,restart,clock,freeze,crash,control,session,edit,stop"
         sizes = "--jobs=200", "--kills=8", "--servers=2"
         self.assertSucceeds("chaos", *sizes, f"--blows={blows}", "--seed=1")

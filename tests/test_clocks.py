@@ -1,43 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Promise 5: hosts and processes whose clocks are wrong."""
 
+import os
 from datetime import timedelta
+from unittest.mock import patch
 
 from ..runner.look import NOW
 from .common.server_case import PREFORK, ServerCase
 
 SOON = timedelta(seconds=5)
-# What Python code takes for the time of the day, wherever it has that from. The
-# kernel's clock, and with it time.monotonic() and all timeouts, stays what it is.
-SHIFTED = """
-import datetime, sys, time
-
-class Shifted(type):
-    def __instancecheck__(cls, instance):
-        return isinstance(instance, of_host)
-
-class Datetime(datetime.datetime, metaclass=Shifted):
-    def __new__(cls, *args, **kwargs):
-        return of_host(*args, **kwargs)
-
-    @classmethod
-    def now(cls, tz=None):
-        return of_host.now(tz) + shift
-
-    @classmethod
-    def utcnow(cls):
-        return of_host.utcnow() + shift
-
-shift = datetime.timedelta(seconds={seconds})
-of_host, time_of_host = datetime.datetime, time.time
-shifted = [(of_host, Datetime), (time_of_host, lambda: time_of_host() + {seconds})]
-for module in list(sys.modules.values()):
-    names = getattr(module, "__dict__", {{}})
-    for name, value in [] if names is globals() else list(names.items()):
-        for original, replacement in shifted:
-            if value is original:
-                setattr(module, name, replacement)
-"""
+LOAD_CLOCK = "--load=base,web,shifted_clock"  # of dev/.addons
 LATENESS = """
     SELECT job.name, job.date_started - COALESCE(job.eta, parent.date_started)
       FROM queue_job AS job
@@ -54,8 +26,8 @@ class TestClocks(ServerCase):
         self.only_runners()
 
     def assertStartByPostgres(self, seconds):
-        options = self.with_code("shifted", SHIFTED.format(seconds=seconds))
-        server = self.server(*PREFORK, "--max-cron-threads=1", *options)
+        self.enterContext(patch.dict(os.environ, SHIFTED_CLOCK=str(seconds)))
+        server = self.server(*PREFORK, "--max-cron-threads=1", LOAD_CLOCK)
         [(begin,)] = self.query(f"SELECT {NOW}")
         # what it enqueues itself, what waits for its time, and for its next try
         self.enqueue(["parent"], "enqueue", 3)

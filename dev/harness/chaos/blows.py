@@ -22,6 +22,7 @@ TITLES = {
     "kill": "Cron workers killed",
     "server": "Servers killed",
     "restart": "Servers stopped and started again",
+    "clock": "Servers killed, and started with a wrong clock",
     "gone": "Servers that went by themselves",
     "freeze": "Servers frozen",
     "crash": "PostgreSQL crashed",
@@ -43,6 +44,7 @@ IN_TURN = {"crash", "limit", "edit", "stop", "delete", "cancel", "upgrade"}
 # would look for it only at the end of their interval.
 BUSY_END = 25
 FREEZE, LIMIT = (3, 20), (2, 6)  # seconds
+WRONG_BY = [-30, 30]  # seconds
 # Seconds, at most. A deletion waits for the job's end, and its server may be frozen.
 DELETION = 45  # seconds, at most
 BRIEFLY = {"error": "failed or took too long.", "timeout": 120}  # seconds
@@ -235,6 +237,14 @@ class Blows:
         servers = [each for each in self.fleet.servers if pids & self.fleet.pids(each)]
         server = rng.choice(servers or self.fleet.servers)
         return self.fleet.restart(server, kill=False)
+
+    def _clock(self, rng):
+        """Kill a server, and start it again on a host whose clock is wrong from now
+        on."""
+        server, seconds = rng.choice(self.fleet.servers), rng.choice(WRONG_BY)
+        server.options += ("--load=base,web,shifted_clock",)
+        server.variables = server.variables | {"SHIFTED_CLOCK": str(seconds)}
+        return self.fleet.restart(server)
 
     def _endless(self):
         """Return the processes of the jobs without end, if any are left."""
