@@ -47,16 +47,21 @@ PLACES = f"""
      WHERE id = ANY(%(ids)s)
 """
 
-# As ir.cron's _check_modules_state() and _check_version() ask. A cron that has been due
-# for five minutes, and none has ended for as long: a long one would have its own past
-# nextcall, but jobs that run are seen.
+# As ir.cron's _check_modules_state() and _check_version() ask. No cron has ended for five
+# minutes, and one has been due for as long, but none runs: Odoo would have locked its
+# row. On a replica, which knows of no lock, jobs that run are seen.
 LATE = timedelta(minutes=5)
 SITE = f"""
     SELECT (SELECT string_agg(name, ', ')
               FROM ir_module_module WHERE state LIKE 'to %%'),
            (SELECT latest_version FROM ir_module_module WHERE name = 'base'),
-           (SELECT max(lastcall) FROM ir_cron WHERE active),
+           (SELECT COALESCE(max(lastcall), min(create_date)) FROM ir_cron),
            EXISTS (SELECT FROM ir_cron WHERE active AND nextcall < {NOW} - %(late)s)
+           AND NOT EXISTS (
+               SELECT FROM pg_locks
+                WHERE relation = 'ir_cron'::regclass AND mode = 'RowShareLock'
+                  AND pid <> pg_backend_pid()
+           )
 """
 
 MOST_LINKS = 5
@@ -250,12 +255,12 @@ class QueueJob(models.Model):
         """Return why Odoo runs no scheduled action at all, or None."""
         cr = self.env.cr
         cr.execute(SITE, {"late": LATE})
-        modules, version, last, is_due = cr.fetchone()
+        modules, version, last, is_left = cr.fetchone()
         if modules:
             return Wait(MODULES, detail=modules)
         if version != BASE_VERSION:
             return Wait(OTHER_VERSION)
-        if is_due and last and last < now - LATE and not look(cr, now).running:
+        if is_left and last < now - LATE and not look(cr, now).running:
             return Wait(NO_CRON, detail=last)
         return None
 

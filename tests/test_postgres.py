@@ -12,6 +12,17 @@ from odoo.tools import config
 from .common.server_case import PREFORK, ServerCase
 from .test_wake_up_races import PRESENT
 
+NO_CRON = "No scheduled action at all has run on this database since"
+# Odoo's cron threads, each in a session of its own.
+LISTENING = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE datname = 'postgres' AND application_name = %s
+"""
+AN_HOUR_LATER = """
+    UPDATE ir_cron
+       SET lastcall = lastcall - INTERVAL '1 h', nextcall = nextcall - INTERVAL '1 h'
+"""
+
 
 class TestPostgres(ServerCase):
     """The database server may crash in the middle of everything."""
@@ -78,3 +89,36 @@ class TestPostgres(ServerCase):
         self.assertOnceEach(tokens)
         self.assertEqual(self.job("long")["retry"], 2)
         self.assertCronsFine()
+
+    def listening(self, server, count):
+        """A condition: so many cron threads of the server listen."""
+        name = f"odoo-{server.process.pid}"
+        return lambda: self.query(LISTENING, name) == [(count,)]
+
+    def why(self, token):
+        """Return what a manager of jobs reads."""
+        with self.transaction() as env:
+            [job] = env["queue.job"].search([("name", "=", token)])
+            return str(job.with_user(self.manager).waiting_reason)
+
+    def test_cron_threads_do_not_survive_a_restart(self):
+        """They end, and Odoo starts no others: the form says so, and what to do."""
+        self.only_runners()
+        self.manager = self.new_manager("manager")
+        server = self.start_server("--workers=0", "--max-cron-threads=2")
+        self.wait(server, self.listening(server, 2), "its threads listen")
+        self.postgres.restart()
+        for database in (self.database, "postgres"):
+            close_db(database)
+        self.wait(server, self.listening(server, 0), "its threads have ended")
+        self.enqueue(["job"])
+        self.assertNotIn(NO_CRON, self.why("job"))
+        with self.transaction() as env:
+            env.cr.execute(AN_HOUR_LATER)
+        self.assertIn(NO_CRON, self.why("job"))
+        self.assertIn("restart Odoo if PostgreSQL was restarted", self.why("job"))
+        server.stop()
+        server.start()
+        self.wait(server, self.job_is("job", "done"), "it is done")
+        self.enqueue(["next"], eta=3600)
+        self.assertNotIn(NO_CRON, self.why("next"))

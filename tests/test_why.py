@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from odoo.fields import Datetime
+from odoo.sql_db import db_connect
 from odoo.tests import Form
 from odoo.tools import mute_logger
 
@@ -15,6 +16,11 @@ from ..runner.outlook import may_any_start
 from .common.channel_case import LOGGER, ChannelCase
 
 HOUR = timedelta(hours=1)
+LONG_AGO = "UPDATE ir_cron SET nextcall = '2020-01-02', lastcall = '2020-01-01'"
+NEVER = """
+    UPDATE ir_cron
+       SET nextcall = '2020-01-02', lastcall = NULL, create_date = '2020-01-01 12:00'
+"""
 
 
 class TestWhy(ChannelCase):
@@ -154,17 +160,18 @@ class TestWhy(ChannelCase):
                 "UPDATE ir_module_module SET latest_version = '1' WHERE name = 'base'",
                 "of another version than the database: update the module base.",
             ),
-            (
-                "UPDATE ir_cron SET nextcall = '2020-01-02', lastcall = '2020-01-01'",
-                "No scheduled action at all has run on this database since",
-            ),
+            (LONG_AGO, "No scheduled action at all has run on this database since"),
+            (NEVER, "has run on this database since 01/01/2020"),
         ):
             with self.subTest(text), self.env.cr.savepoint() as savepoint:
                 sql(statement)
                 self.assertIn(text, self.why(job))
                 savepoint.rollback()
-        # a job that runs is a sign of life
-        sql("UPDATE ir_cron SET nextcall = '2020-01-02', lastcall = '2020-01-01'")
+        # a scheduled action that runs is a sign of life, and so is a job
+        sql(LONG_AGO)
+        with closing(db_connect(self.env.cr.dbname).cursor()) as cr:
+            cr.execute("SELECT FROM ir_cron LIMIT 0 FOR NO KEY UPDATE")
+            self.assertNext(job)
         self.start(self.enqueue("leave", "b"))
         self.assertNotIn("No scheduled action", self.why(job))
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from freezegun import freeze_time
 
+from odoo.fields import Datetime
 from odoo.orm.model_classes import add_to_registry
 from odoo.tests.common import TransactionCase, new_test_user
 from odoo.tools import mute_logger
@@ -29,6 +30,7 @@ class RunnerCase(TransactionCase):
         cls.registry.init_models(cls.env.cr, [name], {"models_to_check": True})
         cls.env = cls.env(context={})
         cls.runner = cls.env.ref("queue_job_cron_jobrunner.queue_job_cron")
+        cls.runner.lastcall = Datetime.now()  # as where cron workers are at work
         cls.model = cls.env[name]
         cls.env["ir.model.access"].create(
             {
