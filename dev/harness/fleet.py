@@ -93,11 +93,10 @@ class Fleet:
         process ids."""
         with self._changing:
             pids = set(server.cron_workers()) or self._workers.get(server, set())
-            if kill:
-                server.kill()
-            else:
-                server.stop()
-            server.start()
+            try:
+                server.kill() if kill else server.stop()
+            finally:
+                server.start()
             return pids
 
     def look(self):
