@@ -60,6 +60,8 @@ SITE = f"""
            AND NOT EXISTS (
                SELECT FROM pg_locks
                 WHERE relation = 'ir_cron'::regclass AND mode = 'RowShareLock'
+                  AND database = (SELECT oid FROM pg_database
+                                   WHERE datname = current_database())
                   AND pid <> pg_backend_pid()
            )
 """
