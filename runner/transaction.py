@@ -58,8 +58,8 @@ LOCK_JOB = """
                FOR NO KEY UPDATE OF queue_job_lock SKIP LOCKED
                FOR KEY SHARE OF queue_job SKIP LOCKED
            ) AS job;
-    SAVEPOINT job;
-    SAVEPOINT performing;
+    SAVEPOINT queue_job;
+    SAVEPOINT queue_job_performing;
     SELECT pg_backend_pid()
 """
 
@@ -70,8 +70,8 @@ LIMIT_WAIT = f"SET LOCAL lock_timeout = '{WAIT}';"
 
 # A job that has ended its transaction has no savepoint any more. That of the whole job
 # stays until the commit: what fails before is undone, and the lock is kept.
-END_PERFORMING = f"{LIMIT_WAIT} RELEASE SAVEPOINT performing"
-UNDO_JOB = "ROLLBACK TO SAVEPOINT job"
+END_PERFORMING = f"{LIMIT_WAIT} RELEASE SAVEPOINT queue_job_performing"
+UNDO_JOB = "ROLLBACK TO SAVEPOINT queue_job"
 
 STILL_CLAIMED = f"""
     SET LOCAL lock_timeout = %(wait)s;
