@@ -5,9 +5,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 from odoo.tests import Form
 
+from ..runner.wake import keep_quiet
 from .common.server_case import PATIENCE, PREFORK, ServerCase
 
 SECONDS = 3  # of a job
@@ -98,6 +100,18 @@ class TestRunningJob(ServerCase):
         self.assertEqual((job["state"], job["retry"]), ("done", 1))
         self.assertOnceEach(["job", "after job"])
         self.assertNoErrorIn(self.odoo)
+
+    def test_another_job_is_refused_too(self):
+        self.run_job("job")
+        with self.registry.cursor() as cr:
+            keep_quiet(cr)  # as a job's own
+            job = self.jobs(api.Environment(cr, SUPERUSER_ID, {}), "job").sudo()
+            with self.refused():
+                job.priority = 5
+            with self.refused():
+                job.unlink()
+        self.assertNextRuns("job")
+        self.assertEqual(self.job("job")["retry"], 1)
 
     def test_buttons_and_wizards_say_what_they_leave_alone(self):
         self.enqueue(["other"], eta=3600)
