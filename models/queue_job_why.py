@@ -262,7 +262,7 @@ class QueueJob(models.Model):
             return Wait(MODULES, detail=modules)
         if version != BASE_VERSION:
             return Wait(OTHER_VERSION)
-        if is_left and last < now - LATE and not look(cr, now).running:
+        if is_left and last and last < now - LATE and not look(cr, now).running:
             return Wait(NO_CRON, detail=last)
         return None
 
