@@ -4,6 +4,7 @@ import secrets
 from contextlib import closing, contextmanager, suppress
 
 import psycopg2
+from psycopg2.extras import NamedTupleCursor
 from psycopg2.sql import SQL, Identifier
 
 from .report import Failure
@@ -43,17 +44,25 @@ class Databases:
         connection.autocommit = True
         return closing(connection)
 
-    def names(self, query, *parameters):
-        with self.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(query, parameters)
-            return [name for (name,) in cursor.fetchall()]
+    def query(self, statement, *parameters, database="postgres"):
+        """Execute it on a connection of its own; return the rows, with named values."""
+        with self.connect(database=database) as connection:
+            with connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
+                cursor.execute(statement, parameters or None)
+                return cursor.description and cursor.fetchall()
+
+    def notify(self, name):
+        """Let the cron workers of all servers look for what is due in that database."""
+        self.query("SELECT pg_notify('cron_trigger', %s)::text", name)
+
+    def _names(self, query, *parameters):
+        return [name for (name,) in self.query(query, *parameters)]
 
     def _execute(self, statement, *names):
-        with self.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(SQL(statement).format(*map(Identifier, names)))
+        self.query(SQL(statement).format(*map(Identifier, names)))
 
     def exists(self, name):
-        return name in self.names(FAMILY, name)
+        return name in self._names(FAMILY, name)
 
     def copy(self, template, name):
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
@@ -64,7 +73,7 @@ class Databases:
     def drop(self, names):
         for name in names:
             # WITH (FORCE) fails on an autovacuum, which DROP DATABASE itself ends
-            self.names(END_SESSIONS, name)
+            self.query(END_SESSIONS, name)
             self._execute("DROP DATABASE IF EXISTS {}", name)
 
     @contextmanager
@@ -77,15 +86,15 @@ class Databases:
         name = f"qjcj_run_{label}_{secrets.token_hex(4)}"
         with self.connect(name):
             with suppress(psycopg2.Error):  # another command may be dropping them
-                self.drop(self.names(LEFT_OVER))
+                self.drop(self._names(LEFT_OVER))
             try:
                 yield name
             finally:
                 with suppress(psycopg2.Error, Failure):  # a later command does it
-                    self.drop(self.names(FAMILY, name))
+                    self.drop(self._names(FAMILY, name))
 
     def keep_newest(self, count, prefix, besides):
         """Drop all but the newest count databases of that prefix, and one more."""
-        old = self.names(NEWEST_FIRST, prefix)[count:]
+        old = self._names(NEWEST_FIRST, prefix)[count:]
         with suppress(psycopg2.Error):  # in use: the next one who comes drops it
             self.drop([name for name in old if name != besides])

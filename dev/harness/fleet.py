@@ -41,6 +41,7 @@ class Fleet:
     """
 
     def __init__(self, env, database, count, size, *options, variables=None):
+        self.env = env
         odoo_server = load_from_tests(env.checkout, "server").OdooServer
         options = "--workers=1", f"--max-cron-threads={size}", *options
         self.logs = [new_log(f"{database}-{n}") for n in range(1, count + 1)]
@@ -115,10 +116,7 @@ class Fleet:
                 raise Failure(f"The servers don't stay. Logs: {self.logs}")
             return [self.restart(server) for server in gone]
 
-    def count_logged(self, text):
-        return sum(log.read_text(errors="replace").count(text) for log in self.logs)
-
-    def wait_until_listening(self, connection):
+    def wait_until_listening(self):
         """Return when all cron workers listen: an earlier notification is lost on them,
         and they sleep for a minute.
 
@@ -126,9 +124,7 @@ class Fleet:
         """
 
         def all_listen():
-            with connection.cursor() as cursor:
-                cursor.execute(LISTENING)
-                names = {name for (name,) in cursor.fetchall()}
+            names = {name for (name,) in self.env.databases.query(LISTENING)}
             return sum(f"odoo-{pid}" in names for pid in self.workers()) == self.runners
 
         error = f"The cron workers don't listen. Logs: {self.logs}"

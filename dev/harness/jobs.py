@@ -4,10 +4,12 @@ duplicate the runner, edit channels, enqueue them.
 `enqueueing` starts an `odoo shell` that calls `main`; what follows is for in there.
 """
 
+import math
 import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import NamedTuple
@@ -34,7 +36,7 @@ class Job:
 
     `eta` is in seconds from its creation, which was `age` seconds ago; `max_retries`
     and `channel` (None: that of the job function) are as in `with_delay`. It ends in
-    `state` after `tries`, and after the jobs named in `after`.
+    `state` after `tries`.
     """
 
     token: str
@@ -47,7 +49,6 @@ class Job:
     age: int = 0
     state: str = "done"
     tries: int = 1
-    after: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -71,10 +72,19 @@ class Plan:
     batches: list[Batch]
 
     @property
+    def before(self):
+        """For each job, whatever batch it is in, the tokens of those it comes after."""
+        found = []
+        for graph in (graph for batch in self.batches for graph in batch.graphs):
+            above = []
+            for stage in graph:
+                found += [(job, above) for job in stage]
+                above = above + [job.token for job in stage]
+        return found
+
+    @property
     def jobs(self):
-        """All the jobs, whatever batch and graph they are in."""
-        graphs = [graph for batch in self.batches for graph in batch.graphs]
-        return [job for graph in graphs for stage in graph for job in stage]
+        return [job for job, _above in self.before]
 
     def __str__(self):
         kinds = Counter(job.token.split()[0] for job in self.jobs)
@@ -84,6 +94,18 @@ class Plan:
 def alone(*jobs):
     """Return a graph for each of the jobs."""
     return [[[job]] for job in jobs]
+
+
+def batches(graphs, size):
+    starts = range(0, len(graphs), size)
+    return [Batch(graphs[start : start + size]) for start in starts]
+
+
+def flaky(number, rng, **options):
+    """Some name the delay of a retry themselves, the others leave it to the pattern."""
+    failures, seconds = rng.choice((1, 2)), rng.choice((1, 2, None))
+    args = [failures, seconds]
+    return Job(f"Flaky {number}", "flaky", args, tries=failures + 1, **options)
 
 
 class Shell(NamedTuple):
@@ -114,7 +136,7 @@ def main(env, runners, plan):
     env.cr.commit()
     for batch in plan.batches:
         time.sleep(batch.pause)
-        _wait_until_done(env, batch.after)
+        wait_for(env, partial(_are_done, env, batch.after), "jobs are done", math.inf)
         enqueue(env, batch)
         env.cr.commit()
 
@@ -165,8 +187,19 @@ def _delayable(env, job):
     return getattr(ledger, job.method)(job.token, *job.args)
 
 
-def _wait_until_done(env, count):
-    """Return when at least that many jobs are done."""
-    while env["queue.job"].search_count([("state", "=", "done")]) < count:
+def _are_done(env, count):
+    return env["queue.job"].search_count([("state", "=", "done")]) >= count
+
+
+def wait_for(env, condition, what, patience=120):
+    """Return when condition() is true, asked in new transactions.
+
+    :raises TimeoutError: it did not come true within so many seconds.
+    """
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not within {patience} s: {what}")
         time.sleep(0.1)
-        env.cr.rollback()  # what comes next needs a new snapshot
+        env.cr.rollback()
+        env.invalidate_all()

@@ -3,6 +3,7 @@ Debian. Standard library only: this runs before there is a virtual environment."
 
 import hashlib
 import platform
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,12 @@ REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
 MORE_REQUIREMENTS = REQUIREMENTS.with_name("more-requirements.txt")
 LINT_REQUIREMENTS = REQUIREMENTS.with_name("lint-requirements.txt")
 DEBIAN = Path(__file__).with_name("debian.sh")
+# Where Odoo looks for one. Its browser tests pass over their absence in silence.
+BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+BROWSER_MISSING = (
+    "The browser tests need Chromium: install Chromium or Google Chrome, so that "
+    f"{' or '.join(BROWSERS[:2])} is on PATH."
+)
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile"]
 
 
@@ -81,6 +88,14 @@ def queue_job_version(addons):
     """The version of the queue_job in that addons path."""
     [metadata] = addons.parents[1].glob("odoo_addon_queue_job-*.dist-info")
     return metadata.name
+
+
+def chromium():
+    """Folders to put on PATH for a Chromium: none if there is one already."""
+    if any(map(shutil.which, BROWSERS)):
+        return []
+    with cache.setup_lock():
+        return [str(unpack("chromium", "Chromium of Debian", BROWSER_MISSING) / "bin")]
 
 
 def unpack(name, what, way_round):

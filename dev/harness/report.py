@@ -1,5 +1,8 @@
-"""What the commands tell their user: steps, their duration, and failures."""
+"""What the commands ask and tell their user: options, steps and their duration,
+failures."""
 
+import argparse
+import random
 import sys
 import time
 from contextlib import contextmanager
@@ -21,3 +24,36 @@ def step(text):
     finally:
         seconds = time.monotonic() - start
         print(f" {outcome}{seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+class Options(argparse.ArgumentParser):
+    """name: the command's; description: its module's docstring."""
+
+    def __init__(self, name, description):
+        style = argparse.RawDescriptionHelpFormatter
+        super().__init__(
+            f"./dev/{name}", description=description, formatter_class=style
+        )
+
+    def add_number(self, name, what, default, shown="%(default)s"):
+        what = f"{what} (default: {shown})"
+        number = {"type": int, "default": default, "metavar": "N", "help": what}
+        self.add_argument(f"--{name}", **number)
+
+    def add_seed(self, what):
+        self.add_number("seed", what, random.randrange(10**6), shown="any")
+
+    def add_check(self):
+        what = "write nothing, fail if a file is stale"
+        self.add_argument("--check", action="store_true", help=what)
+
+
+def make(path, text, check, command):
+    """Write a file that is made from others; with check compare it only.
+
+    :raises Failure: the file is stale, and the command makes it
+    """
+    if not check:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    elif not path.exists() or path.read_bytes() != text.encode():
+        raise Failure(f"{path.name} is stale: run {command}.")

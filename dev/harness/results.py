@@ -3,18 +3,9 @@ against the plan and in figures."""
 
 import time
 from collections import Counter, defaultdict
-from contextlib import contextmanager
 from statistics import median
 
-from psycopg2.extras import NamedTupleCursor
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
 COUNTS = "SELECT state, count(*) FROM queue_job GROUP BY state"
@@ -42,97 +33,65 @@ COLORS = {
 }
 ENDED = ("done", "failed", "cancelled", "deleted")
 TICK = 0.3  # seconds
-INTERVAL = 3  # seconds between two plain lines
+INTERVAL = 2  # seconds between two lines
 SHOWN = 30  # mistakes
 
 
-def count_states(connection, total, deleted=0):
-    """Return the number of jobs per state, and of those to come and deleted."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTS)
-        counts = dict(cursor.fetchall())
-        cursor.execute(RETRIED)
-        [retried] = cursor.fetchone()
+def count_states(query, total, deleted=0):
+    """Return the number of jobs per state, and of those to come and deleted.
+
+    :param query: Databases.query(), of that database
+    """
+    counts, [[retried]] = dict(query(COUNTS)), query(RETRIED)
     to_come = total - deleted - sum(counts.values())
     counts["waiting"] = counts.pop("wait_dependencies", 0)
     more = {"to come": to_come, "deleted": deleted, "retried": retried}
     return {**counts, **more}
 
 
-def _ended(counts):
-    return sum(counts.get(state, 0) for state in ENDED)
-
-
 def watch(console, total, count, patience, each):
-    """Show the progress of so many jobs until all have ended, or none has for so many
-    seconds; return how many have.
+    """Print the jobs per state now and then until so many have ended, or none has for
+    so many seconds; return how many have.
 
     :param count: a function that returns the jobs per state, or None
     :param each: one that is called with the number each time
     """
-    best, since, counts = -1, time.monotonic(), {}
-    with _display(console, total) as show:
-        while best < total and time.monotonic() - since < patience:
-            counts = count() or counts
-            show(counts)
-            if _ended(counts) > best:
-                best, since = _ended(counts), time.monotonic()
-            each(best)
-            time.sleep(TICK)
+    best, counts, shown = -1, {}, 0
+    start = since = time.monotonic()
+    while best < total and time.monotonic() - since < patience:
+        counts = count() or counts
+        now, ended = time.monotonic(), sum(counts.get(state, 0) for state in ENDED)
+        if ended > best:
+            best, since = ended, now
+        if now - shown > INTERVAL or best == total:
+            shown = now
+            states = [
+                f"[{color}]{state} {counts[state]}[/]"
+                for state, color in COLORS.items()
+                if counts.get(state)
+            ]
+            line = f"{now - start:4.0f} s: {ended} of {total} ended"
+            console.print(line, *states, sep="  ", highlight=False, soft_wrap=True)
+        each(best)
+        time.sleep(TICK)
     return best
 
 
-@contextmanager
-def _display(console, total):
-    """Yield a function to call again and again with the count per state.
-
-    It draws a bar on a terminal, and prints a plain line now and then elsewhere.
-    """
-    start = shown = time.monotonic()
-    columns = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    text, drawn = TextColumn("{task.description}"), console.is_terminal
-    with Progress(*columns, text, console=console, disable=not drawn) as bar:
-        task = bar.add_task("", total=total)
-
-        def show(counts):
-            nonlocal shown
-            now, end = time.monotonic(), _ended(counts)
-            states = [state for state in COLORS if counts.get(state)]
-            colored = [
-                f"[{COLORS[state]}]{state} {counts[state]}[/]" for state in states
-            ]
-            bar.update(task, completed=end, description="  ".join(colored))
-            if not drawn and (now - shown > INTERVAL or end == total):
-                shown = now
-                plain = ", ".join(f"{state} {counts[state]}" for state in states)
-                line = f"{now - start:4.0f} s: {end} of {total} ended ({plain})"
-                console.print(line, soft_wrap=True)
-
-        yield show
-
-
-def read(connection):
-    """Return the jobs and their effects, two lists of rows with named values."""
-    with connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
-        cursor.execute(JOBS)
-        jobs = cursor.fetchall()
-        cursor.execute(EFFECTS)
-        return jobs, cursor.fetchall()
-
-
-def mistakes(planned, jobs, effects):
+def mistakes(plan, jobs, effects, deleted=()):
     """Yield a sentence for each thing that is not as planned.
 
-    Each planned job is there once, in its state, after so many tries; one that was
-    to succeed has one row in the ledger, written after those of the jobs it
-    depends on; one that was to fail has none.
+    Each planned job is there once, in its state, after so many tries, but for those
+    that were deleted; one that was to succeed has one row in the ledger, written after
+    those of the jobs it depends on; one that was to fail has none.
     """
     found, written = defaultdict(list), defaultdict(list)
     for job in jobs:
         found[job.token].append(job)
     for effect in effects:
         written[effect.token].append(effect.id)
-    for job in planned:
+    for job, above in plan.before:
+        if job.token in deleted:
+            continue
         if len(found[job.token]) != 1:
             yield f"{job.token}: {len(found[job.token])} jobs in the database"
             continue
@@ -145,7 +104,7 @@ def mistakes(planned, jobs, effects):
         own, rows = written[job.token], 1 if job.state == "done" else 0
         if len(own) != rows:
             yield f"{job.token}: rows in the ledger {len(own)}, not {rows}"
-        before = [row for token in job.after for row in written[token]]
+        before = [row for token in above for row in written[token]]
         if before and min(own, default=max(before)) <= max(before):
             yield f"{job.token}: did not wait for the jobs that it depends on"
 
@@ -195,9 +154,7 @@ def _figures(jobs, effects):
     started = [job for job in jobs if job.started]
     ends = [job.done or job.started for job in started]
     seconds = (max(ends) - min(job.started for job in started)).total_seconds()
-    best = max(Counter(end.replace(microsecond=0) for end in ends).values())
-    rate = f"{len(ends) / seconds:.1f} over {seconds:.1f} s"
-    yield "Jobs per second", f"{rate}, {best} in the best second"
+    yield "Jobs per second", f"{len(ends) / seconds:.1f} over {seconds:.1f} s"
     waited = [
         job.started - job.created for job in started if not job.eta and not job.in_graph
     ]

@@ -9,14 +9,13 @@ calls `fill`; all the rest is for in there.
 import os
 import random
 import signal
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
 from .cache import new_log
 from .fleet import Fleet
-from .jobs import Batch, Job, alone, channel, enqueue, prepare
+from .jobs import Batch, Job, alone, channel, enqueue, prepare, wait_for
 from .process import free_port, run_shell
 from .report import step
 
@@ -35,7 +34,6 @@ HOURS = 9  # of the past
 CANCELLED = 40  # one in so many
 MINUTES = 60  # seconds
 LONG = 15 * MINUTES
-PATIENCE = 120  # seconds
 FILL = """
 from harness.jobs import Batch, Job, Plan
 from harness.site import fill
@@ -101,11 +99,8 @@ def site(env, database, past, runners):
     ports = [f"--http-port={port}", f"--gevent-port={free_port(8072)}"]
     options = *ports, "--workers=2", "--limit-time-real-cron=0"
     with Fleet(env, database, 1, runners + 1, *options) as fleet:
-        with (
-            step(f"Starting Odoo, cron workers: {fleet.runners}"),
-            env.databases.connect(database=database) as connection,
-        ):
-            fleet.wait_until_listening(connection)
+        with step(f"Starting Odoo, cron workers: {fleet.runners}"):
+            fleet.wait_until_listening()
         with step(f"Letting its runners do {len(past.jobs)} jobs, and start others"):
             code = FILL.format(plan=past, runners=runners)
             log, error = new_log(f"{database}-fill"), "The jobs could not be enqueued."
@@ -160,7 +155,7 @@ def _fill_past(env, plan):
     pending[::CANCELLED].button_cancelled()
     env.cr.commit()
     alive = [("state", "not in", ("done", "failed", "cancelled"))]
-    _wait_for(env, lambda: not env["queue.job"].search_count(alive), "the past is over")
+    wait_for(env, lambda: not env["queue.job"].search_count(alive), "the past is over")
     for token, kind in kinds.items():
         dates = {
             "token": token,
@@ -182,8 +177,8 @@ def _fill_present(env):
     enqueue(env, Batch(alone(holds)))
     env.cr.commit()
     failed = env["queue.job"].search([("name", "=", holds.token)])
-    _wait_for(
-        env, lambda: failed.state == "failed", "a job has failed that holds others"
+    wait_for(
+        env, lambda: failed.state == "failed", "a job that holds others has failed"
     )
     enqueue(env, Batch([*_waiting()]))
     env.cr.commit()
@@ -191,7 +186,7 @@ def _fill_present(env):
 
 def _kill_worker(env, job):
     """Kill the process that runs the job, and wait until another one has it."""
-    _wait_for(env, lambda: job.state == "started", "a job to be killed runs")
+    wait_for(env, lambda: job.state == "started", "a job to be killed runs")
     os.kill(job.worker_pid, signal.SIGKILL)
 
     def again():
@@ -199,7 +194,7 @@ def _kill_worker(env, job):
         env.cr.commit()
         return job.date_rescued and job.state == "started"
 
-    _wait_for(env, again, "the job of the killed worker runs again")
+    wait_for(env, again, "the job of the killed worker runs again")
 
 
 def _waiting():
@@ -220,17 +215,3 @@ def _waiting():
         yield [[REMINDER.job("record", eta=2 * number * 60 * MINUTES)]]
     for number in range(1, 4):
         yield [[CONFIRMATION.job("record", eta=20 * number * MINUTES)]]
-
-
-def _wait_for(env, condition, what):
-    """Return when condition() is true, asked in new transactions.
-
-    :raises TimeoutError: it did not come true.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"Not within {PATIENCE} s: {what}")
-        time.sleep(0.2)
-        env.cr.rollback()
-        env.invalidate_all()

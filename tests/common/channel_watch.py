@@ -68,7 +68,9 @@ CREATE = """
 
 # Per channel: how many starts there were, and how many of them have filled it.
 FILLED = """
-    SELECT channel_watch.channel, count(*), count(*) FILTER (WHERE running = capacity)
+    SELECT channel_watch.channel,
+           count(*) AS starts,
+           count(*) FILTER (WHERE running = capacity) AS filling
       FROM channel_watch
       JOIN queue_job ON queue_job.id = job_id
      WHERE starts_with(name, %s)

@@ -50,7 +50,6 @@ LINE = re.compile(  # when, where: of statements that neither begin nor end tran
     r"(?!BEGIN\b|COMMIT\b|ROLLBACK;?$)",
     re.M | re.I,
 )
-NOTIFY = "SELECT pg_notify('cron_trigger', %s)::text"
 
 
 @dataclass
@@ -104,7 +103,7 @@ class Site:
             return in_charge and all(map(_serves, ports))
 
         with fleet:
-            fleet.wait_until_listening(self.connection)
+            fleet.wait_until_listening()
             error = f"The server did not get ready. Logs: {fleet.logs}"
             wait_until(is_ready, START_LIMIT, error)
             self.notify()  # cron workers sleep for a minute when they start
@@ -113,7 +112,7 @@ class Site:
 
     def notify(self):
         """Let the cron workers look for what is due: they listen on `postgres`."""
-        self.env.databases.names(NOTIFY, self.database)
+        self.env.databases.notify(self.database)
 
     def starts(self, name):
         """Return when the jobs of that name have started, by uuid, the first first."""

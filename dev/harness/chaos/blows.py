@@ -213,9 +213,7 @@ class Blows:
 
     def _query(self, query, *parameters):
         try:
-            with self.trial.connect() as connection, connection.cursor() as cursor:
-                cursor.execute(query, parameters or None)
-                return cursor.fetchall()
+            return self.trial.query(query, *parameters)
         except (Failure, psycopg2.OperationalError) as error:
             raise NotNow from error
 
@@ -300,11 +298,9 @@ class Blows:
 
     def _limit(self, rng):
         limit = f'ALTER DATABASE "{self.trial.database}" CONNECTION LIMIT'
-        with self.trial.env.databases.connect() as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(f"{limit} 1")
-                time.sleep(rng.uniform(*LIMIT))
-                cursor.execute(f"{limit} -1")
+        self.trial.env.databases.query(f"{limit} 1")
+        time.sleep(rng.uniform(*LIMIT))
+        self.trial.env.databases.query(f"{limit} -1")
         return set()
 
     def _edit(self, rng):

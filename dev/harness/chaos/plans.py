@@ -1,6 +1,6 @@
 """The jobs of the trials, each with the end that it is meant to have."""
 
-from harness.jobs import Batch, Job, Plan
+from harness.jobs import Batch, Job, Plan, alone, batches, flaky
 
 LONGEST = 5  # seconds, of a job amid the chaos
 SEQUENTIAL = {"capacity": 1, "sequential": True}
@@ -52,55 +52,36 @@ def chaos(count, held, long, endless, rng):
     def length():
         return round(min(rng.expovariate(1 / mean_length(count)), LONGEST), 3)
 
-    many = range(1, count // 20 + 1)
-    graphs = [
-        *([[_job(f"Failing {n}", "fail", state="failed")]] for n in many),
-        *([[_job(f"Busy {n}", "burn", 0.1)]] for n in many),
-        *([[_flaky(n, rng)]] for n in range(1, count // 10 + 1)),
-        *(_chain(n, length, rng) for n in range(1, count // 40 + 1)),
-        *(_group(n, length, rng) for n in range(1, count // 40 + 1)),
-        *(_held(n) for n in range(1, held + 1)),
-        *([[_long(n, rng)]] for n in range(1, long + 1)),
-        *([[_endless(n)]] for n in range(1, endless + 1)),
-    ]
+    many, few = range(1, count // 20 + 1), range(1, count // 40 + 1)
+    graphs = alone(
+        *(_job(f"Failing {n}", "fail", state="failed") for n in many),
+        *(_job(f"Busy {n}", "burn", 0.1) for n in many),
+        *(flaky(n, rng, max_retries=0) for n in range(1, count // 10 + 1)),
+        *(_long(n, rng) for n in range(1, long + 1)),
+        *(
+            _job(f"{ENDLESS} {n}", "linger", 10_000, state="cancelled")
+            for n in range(endless)
+        ),
+    )
+    for number in few:
+        links = range(rng.choice((3, 4)))
+        graphs.append([[_job(f"Chain {number}.{n}", "sleep", length())] for n in links])
+        members = range(rng.choice((3, 5)))
+        first = [_job(f"Group {number}.{n}", "sleep", length()) for n in members]
+        graphs.append([first, [_job(f"Group {number} end", "record")]])
+    graphs += [[_held(n)] for n in range(1, held + 1)]
     left = count - sum(len(stage) for graph in graphs for stage in graph)
-    graphs += [[[_job(f"Plain {n}", "linger", length())]] for n in range(1, left + 1)]
+    graphs += alone(*(_job(f"Plain {n}", "linger", length()) for n in range(left)))
     rng.shuffle(graphs)
     middle = len(graphs) // 2
-    batches = [*_batches(graphs[:middle], 50), *_batches(graphs[middle:], 50)]
-    batches[len(batches) // 2].after = count // 10
-    batches[0].limits = {f"root.{HELD}{n}": SEQUENTIAL for n in range(1, held + 1)}
-    return Plan(batches)
-
-
-def _batches(graphs, size):
-    starts = range(0, len(graphs), size)
-    return [Batch(graphs[start : start + size]) for start in starts]
+    found = [*batches(graphs[:middle], 50), *batches(graphs[middle:], 50)]
+    found[len(found) // 2].after = count // 10
+    found[0].limits = {f"root.{HELD}{n}": SEQUENTIAL for n in range(1, held + 1)}
+    return Plan(found)
 
 
 def _job(token, method, *args, **meant):
     return Job(token, method, list(args), max_retries=0, **meant)
-
-
-def _flaky(number, rng):
-    failures, seconds = rng.choice((1, 2)), rng.choice((1, 2, None))
-    return _job(f"Flaky {number}", "flaky", failures, seconds, tries=failures + 1)
-
-
-def _chain(number, length, rng):
-    """Three or four jobs one after another."""
-    tokens = [f"Chain {number}.{link}" for link in range(rng.choice((3, 4)))]
-    return [
-        [_job(token, "sleep", length(), after=tokens[:link])]
-        for link, token in enumerate(tokens)
-    ]
-
-
-def _group(number, length, rng):
-    """Some jobs side by side, and then one."""
-    tokens = [f"Group {number}.{member}" for member in range(rng.choice((3, 5)))]
-    first = [_job(token, "sleep", length()) for token in tokens]
-    return [first, [_job(f"Group {number} end", "record", after=tokens)]]
 
 
 def _held(number):
@@ -108,20 +89,14 @@ def _held(number):
     first = {"channel": channel, "priority": 1, "state": "cancelled"}
     second = {"channel": channel, "priority": 2}
     return [
-        [
-            _job(f"{HELD} {number}", "fail", **first),
-            _job(f"{BEHIND} {number}", "record", **second),
-        ]
+        _job(f"{HELD} {number}", "fail", **first),
+        _job(f"{BEHIND} {number}", "record", **second),
     ]
 
 
 def _long(number, rng):
     eta = 30 * (number - 1) + rng.randint(1, 10)
     return _job(f"{LONG} {number}", "linger", 30, priority=1, eta=eta)
-
-
-def _endless(number):
-    return _job(f"{ENDLESS} {number}", "linger", 10_000, state="cancelled")
 
 
 def capacity(count, length, rng):
@@ -132,20 +107,19 @@ def capacity(count, length, rng):
     transaction when all of these are done, find nothing but the channels' own limits in
     their way, and show whether these are made use of.
     """
-    short = [[[_short(number, rng)]] for number in range(1, count + 1)]
+    short = alone(*(_short(number, rng) for number in range(count)))
     # all edits come in time, even if a killed job keeps others from ending
     edits = [*(_edited(number, rng) for number in range(EDITS)), _limits(STEADY_LIMITS)]
     pause = count * 3 // 4 // len(edits)
     number = int(STEADY_TIME * STEADY_LIMITS["root"]["capacity"] / length)
-    numbers = range(1, max(count // 2, number) + 1)
-    steady = [[[job]] for job in _steady(numbers, length, rng)]
+    steady = alone(*_steady(range(max(count // 2, number)), length, rng))
     return Plan(
         [
             Batch([], limits=CHANNELS),
-            *_batches(short, 500),
+            *batches(short, 500),
             *(
-                Batch([], after=pause * number, limits=edit)
-                for number, edit in enumerate(edits, start=1)
+                Batch([], after=pause * n, limits=edit)
+                for n, edit in enumerate(edits, 1)
             ),
             Batch(steady, after=count),
         ]
@@ -191,9 +165,8 @@ def _edited(number, rng):
 def bulk(count, rng):
     """Return a plan of jobs that do next to nothing, in a few transactions."""
     channels = list(BULK_LIMITS)
-    jobs = [
-        [[Job(f"Quick {number}", "record", channel=rng.choice(channels))]]
-        for number in range(1, count + 1)
-    ]
+    jobs = (
+        Job(f"Quick {n}", "record", channel=rng.choice(channels)) for n in range(count)
+    )
     size = -(-count // BULK_TRANSACTIONS)
-    return Plan([Batch([], limits=BULK_LIMITS), *_batches(jobs, size)])
+    return Plan([Batch([], limits=BULK_LIMITS), *batches(alone(*jobs), size)])

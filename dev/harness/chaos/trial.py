@@ -1,9 +1,11 @@
-"""The jobs of a plan are enqueued and done, while blows fall."""
+"""The engine of chaos and capacity: servers do the jobs of a plan while blows fall, and
+every job is accounted for."""
 
 import os
 import random
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg2
 from rich.console import Console
@@ -11,10 +13,15 @@ from rich.console import Console
 from harness import results
 from harness.cache import alone
 from harness.environment import environment
+from harness.fleet import Fleet
 from harness.jobs import enqueueing
 from harness.report import Failure
 
+from .blows import Blows
+from .verdict import JOURNAL, judge
+
 PATIENCE = 400  # seconds without a job that ends; the runners' interval is 300
+CRON_FAILED = ") server action #"  # in Odoo's log
 
 
 @contextmanager
@@ -33,54 +40,52 @@ def crashable():
         yield env, database
 
 
-@contextmanager
-def trial(seed):
-    with crashable() as (env, database):
-        os.environ.update(env.variables)
-        yield Trial(env, database, seed)
-
-
 class Trial:
     """A database of the Environment, and the generator of all random numbers."""
 
     def __init__(self, env, database, seed):
-        self.env = env
-        self.database = database
-        self.seed = seed
+        os.environ.update(env.variables)
+        self.env, self.database, self.seed = env, database, seed
         self.rng = random.Random(seed)
+        self.query = partial(env.databases.query, database=database)
         self.console = Console(soft_wrap=True, highlight=False)
         self.start = time.monotonic()
+        self.query(JOURNAL)
 
-    def connect(self):
-        return self.env.databases.connect(database=self.database)
-
-    def execute(self, statements):
-        with self.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(statements)
-
-    def run(self, plan, fleet, blows, nudge=False):
-        """Have as many runners as there are cron workers, and enqueue the plan; stop
-        the servers when all jobs have ended, or none has for long.
+    def run(self, plan, servers, size, planned=(), nudge=False):
+        """Have so many servers, and a runner for each of their cron workers; enqueue
+        the plan, deal the planned blows, and stop the servers when all jobs have ended,
+        or none has for long. Return figures, a (title, text) for each, and violations,
+        a sentence for each.
 
         Odoo looks for future triggers, those of retries, once a minute. On a busy
         cluster notifications make it look much more often; with `nudge` there is one
-        each tick.
+        each tick, and jobs come while the servers start.
 
         :raises Failure: enqueueing has failed.
         """
+        self.console.print(f"Seed {self.seed}, {len(plan.jobs)} jobs: {plan}")
+        with Fleet(self.env, self.database, servers, size) as fleet:
+            for log in fleet.logs:
+                self.console.print(f"Odoo's log: {log}")
+            if not nudge:
+                fleet.wait_until_listening()
+            blows = Blows(self, fleet, planned)
+            self._work(plan, fleet, blows, nudge)
+            fleet.stop()
+        figures, violations = judge(self.query, plan, blows)
+        failed = sum(log.read_bytes().count(CRON_FAILED.encode()) for log in fleet.logs)
+        return [*figures, ("Runs of crons that failed", failed)], violations
+
+    def _work(self, plan, fleet, blows, nudge):
         total = len(plan.jobs)
-        self.console.print(f"Seed {self.seed}, {total} jobs: {plan}")
-        for log in fleet.logs:
-            self.console.print(f"Odoo's log: {log}")
         with enqueueing(self.database, fleet.runners, plan) as shell:
 
             def count():
                 try:
                     if nudge:
-                        self._notify()
-                    with self.connect() as connection:
-                        deleted = len(blows.deleted)
-                        counts = results.count_states(connection, total, deleted)
+                        self.env.databases.notify(self.database)
+                    counts = results.count_states(self.query, total, len(blows.deleted))
                 except (Failure, psycopg2.OperationalError):
                     return None  # PostgreSQL is away, or has no connection left
                 for pids in fleet.look():
@@ -93,15 +98,9 @@ class Trial:
 
             results.watch(self.console, total, count, PATIENCE, strike)
             blows.finish()
-        fleet.stop()
-
-    def _notify(self):
-        with self.env.databases.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('cron_trigger', %s)", [self.database])
 
     def conclude(self, figures, violations):
-        """Print figures, a (title, text) for each, and violations, a sentence for each;
-        return the exit status."""
+        """Print figures and violations; return the exit status."""
         duration = f"{time.monotonic() - self.start:.0f} s"
         ends = ("Duration", duration), ("Violations", len(violations))
         for title, text in [("Seed", self.seed), *figures, *ends]:

@@ -1,9 +1,7 @@
 """What the jobs went through, as the database notes it, and what was not meant."""
 
 from collections import Counter
-from datetime import datetime
 from statistics import median
-from typing import NamedTuple
 
 from harness import results
 
@@ -39,7 +37,8 @@ JOURNAL = """
         FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
         EXECUTE FUNCTION chaos_note();
 """
-# Each start of a job: by which process, what came of it, and the job's next start.
+# Each start of a job: by which process, what came of it (NULL: it has stayed started),
+# and the job's next start.
 CLAIMS = """
     SELECT token, pid, start, ended, rescued, put_back, next_start
       FROM (
@@ -73,38 +72,22 @@ CRONS = """
 """
 
 
-class Claim(NamedTuple):
-    """`end` is None if the job has stayed started."""
+def judge(query, plan, blows):
+    """Return figures, a (title, text) for each, and violations, a sentence for each.
 
-    token: str
-    pid: int
-    start: datetime
-    end: str | None
-    rescued: bool
-    put_back: bool
-    next_start: datetime | None
-
-
-def rows(connection, query, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters or None)
-        return cursor.fetchall()
-
-
-def judge(connection, plan, blows):
-    """Return figures, a (title, text) for each, and violations, a sentence for each."""
-    jobs, effects = results.read(connection)
-    claims = [Claim(*row) for row in rows(connection, CLAIMS)]
+    :param query: Databases.query(), of that database
+    """
+    jobs, effects, claims = map(query, (results.JOBS, results.EFFECTS, CLAIMS))
     starts = Counter(claim.token for claim in claims if not claim.put_back)
     for job in plan.jobs:
         job.tries = max(job.tries, starts[job.token])
     hits, unexplained = _attribute(claims, blows.dealt)
-    left = [job for job in plan.jobs if job.token not in blows.deleted]
-    strangers = {job.token for job in jobs} - {job.token for job in left}
+    left = {job.token for job in plan.jobs} - {*blows.deleted}
+    strangers = {job.token for job in jobs} - left
     rows_left = Counter(effect.token for effect in effects)
     return _figures(jobs, claims, hits), [
         *blows.violations,
-        *results.mistakes(left, jobs, effects),
+        *results.mistakes(plan, jobs, effects, blows.deleted),
         *(f"{token}: is there" for token in strangers),
         *(f"{token}: twice" for token in blows.deleted if rows_left[token] > 1),
         *(
@@ -115,12 +98,12 @@ def judge(connection, plan, blows):
         *(f"{claim.token}: interrupted, but not hit" for claim in unexplained),
         *(
             f"{token}: started {seconds:.1f} s after it could"
-            for token, seconds in rows(connection, HELD_STARTS)
+            for token, seconds in query(HELD_STARTS)
             if not 0 < seconds < LATE
         ),
         *(
             f"{name}: active {active}, failures {failures}"
-            for name, active, failures in rows(connection, CRONS)
+            for name, active, failures in query(CRONS)
         ),
     ]
 
@@ -138,7 +121,7 @@ def _attribute(claims, blows):
 
 def _figures(jobs, claims, hits):
     retries = sum(
-        claim.end == "pending" and not (claim.rescued or claim.put_back)
+        claim.ended == "pending" and not (claim.rescued or claim.put_back)
         for claim in claims
     )
     states = Counter(job.state for job in jobs)

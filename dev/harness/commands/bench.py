@@ -13,25 +13,18 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-
-from harness.bench import report
-from harness.bench.rows import ROWS, judge
+from harness.bench.rows import ROWS, draw, judge, tables
 from harness.bench.sections import SECTIONS
 from harness.bench.site import log_statements, open_sites
 from harness.cache import NAME, alone, folder
 from harness.environment import environment
-from harness.options import Options
-from harness.report import step
+from harness.report import Options, step
 
 NAMES = {section.__name__: section for section in SECTIONS}
-WIDTH = 150  # of tables that are not for a terminal
 PLOT = Path("static", "description", "benchmark.png")
 VERSION = re.compile(r"\d+\.\d+(\.\d+)*")
 
@@ -100,7 +93,7 @@ def _machine(env):
         "cores": os.cpu_count(),
         "processor": model[1] if model else os.uname().machine,
         "load_before": round(os.getloadavg()[0], 2),
-        "postgresql": env.databases.names("SHOW server_version")[0],
+        "postgresql": env.databases.query("SHOW server_version")[0][0],
         "queue_job": VERSION.search(env.versions[1])[0],
         "commit": subprocess.run(commit, capture_output=True, text=True).stdout.strip(),
     }
@@ -114,9 +107,7 @@ def _report(about, found, path):
     rows = [{**row._asdict(), "values": values} for row, values in rows if values]
     result = {"machine": about, "goals": goals, "rows": rows, "samples": found}
     path.write_text(json.dumps(result, indent=1) + "\n")
-    with path.with_suffix(".md").open("w") as file:
-        report.show(Console(file=file, width=WIDTH), box.MARKDOWN, figures, goals)
-    report.draw(path.with_suffix(".png"), figures, about)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    report.show(console, box.SIMPLE, figures, goals)
-    console.print(f"Load before: {about['load_before']}. Everything: {path}")
+    text = tables(figures, goals)
+    path.with_suffix(".md").write_text(text)
+    draw(path.with_suffix(".png"), figures, about)
+    print(text, f"Load before: {about['load_before']}. Everything: {path}", sep="\n")

@@ -9,11 +9,9 @@ tells of violations.
 """
 
 from harness.chaos import plans
-from harness.chaos.blows import BUSY_END, KINDS, Blows, schedule
-from harness.chaos.trial import trial
-from harness.chaos.verdict import JOURNAL, judge
-from harness.fleet import Fleet
-from harness.options import Options
+from harness.chaos.blows import BUSY_END, KINDS, schedule
+from harness.chaos.trial import Trial, crashable
+from harness.report import Options
 
 MINIMUM = 40  # jobs; below, some kind would have none
 WORKERS = 3  # cron workers of each server
@@ -22,7 +20,8 @@ WORKERS = 3  # cron workers of each server
 def main(argv):
     """Return 0 if there was no violation, 1 otherwise."""
     options = _parse(argv)
-    with trial(options.seed) as it:
+    with crashable() as place:
+        it = Trial(*place, options.seed)
         return _run(it, options)
 
 
@@ -60,11 +59,4 @@ def _run(it, options):
     busy_end = WORKERS * options.servers * BUSY_END / plans.mean_length(options.jobs)
     last = max(options.jobs // 3, int(options.jobs - busy_end))
     planned = schedule(it.rng, counts, last, options.jobs)
-    it.execute(JOURNAL)
-    with Fleet(it.env, it.database, options.servers, WORKERS) as fleet:
-        blows = Blows(it, fleet, planned)
-        it.run(plan, fleet, blows, nudge=True)
-    with it.connect() as connection:
-        figures, violations = judge(connection, plan, blows)
-    failed = ("Runs of crons that failed", fleet.count_logged(") server action #"))
-    return it.conclude([*figures, failed], violations)
+    return it.conclude(*it.run(plan, options.servers, WORKERS, planned, nudge=True))

@@ -11,9 +11,8 @@ from rich.console import Console
 from harness import results
 from harness.environment import environment
 from harness.fleet import Fleet
-from harness.jobs import Batch, Job, Plan, alone, enqueueing
-from harness.options import Options
-from harness.report import Failure, step
+from harness.jobs import Batch, Job, Plan, alone, batches, enqueueing, flaky
+from harness.report import Failure, Options, step
 from harness.site import MANAGER, site
 
 MINIMUM = 40  # jobs; below, some kind would have none
@@ -61,21 +60,21 @@ def _run(console, env, database, options):
     with (
         enqueueing(database, options.runners, plan) as shell,
         Fleet(env, database, 1, options.runners) as fleet,
-        env.databases.connect(database=database) as connection,
     ):
         with step(f"Starting Odoo, cron workers: {options.runners}"):
-            fleet.wait_until_listening(connection)
+            fleet.wait_until_listening()
         console.print(f"Odoo's log: {fleet.logs[0]}", soft_wrap=True, highlight=False)
 
         def check(_ended):
             fleet.check()
             shell.check()
 
-        count = partial(results.count_states, connection, options.jobs)
+        query = partial(env.databases.query, database=database)
+        count = partial(results.count_states, query, options.jobs)
         if results.watch(console, options.jobs, count, PATIENCE, check) < options.jobs:
             raise Failure(f"No job has ended for {PATIENCE} s. Log: {fleet.logs[0]}")
-        jobs, effects = results.read(connection)
-        mistakes = list(results.mistakes(plan.jobs, jobs, effects))
+        jobs, effects = query(results.JOBS), query(results.EFFECTS)
+        mistakes = list(results.mistakes(plan, jobs, effects))
         console.rule("Summary")
         results.print_summary(console, jobs, effects, mistakes)
     return 1 if mistakes else 0
@@ -106,65 +105,39 @@ def make_plan(count):
     runners whenever they have something to do.
     """
     rng = random.Random(count)
-    flaky = [_flaky(number, rng) for number in _one_in(20, count)]
-    others = [*alone(*_kinds(count, rng)), _chain(), _group()]
-    used = len(flaky) + sum(len(stage) for graph in others for stage in graph)
+    first = alone(*(flaky(n, rng, priority=1) for n in _one_in(20, count)))
+    others = [*alone(*_kinds(count, rng)), *_graphs()]
+    used = len(first) + sum(len(stage) for graph in others for stage in graph)
+    numbers, priorities = range(1, count - used + 1), (5, 10, 20)
     quick = alone(
-        *(
-            Job(f"Quick {number}", "record", priority=rng.choice((5, 10, 20)))
-            for number in range(1, count - used + 1)
-        )
+        *(Job(f"Quick {n}", "record", priority=rng.choice(priorities)) for n in numbers)
     )
     late = max(TRICKLE, len(quick) // 5)
     others += quick[late:]
     rng.shuffle(others)
-    return Plan(
-        [
-            Batch(alone(*flaky)),
-            *(Batch(others[start : start + 50]) for start in range(0, len(others), 50)),
-            *(Batch(quick[start:late:TRICKLE], pause=1) for start in range(TRICKLE)),
-        ]
-    )
+    trickle = [Batch(quick[n:late:TRICKLE], pause=1) for n in range(TRICKLE)]
+    return Plan([Batch(first), *batches(others, 50), *trickle])
 
 
 def _one_in(share, count):
     return range(1, count // share + 1)
 
 
-def _flaky(number, rng):
-    """Some name the delay of a retry themselves, the others leave it to the pattern."""
-    failures, seconds = rng.choice((1, 2)), rng.choice((1, 2, None))
-    args = [failures, seconds]
-    return Job(f"Flaky {number}", "flaky", args, priority=1, tries=failures + 1)
-
-
 def _kinds(count, rng):
     """Yield the jobs that are neither quick, flaky nor in a graph."""
-    for number in _one_in(15, count):
-        seconds = rng.choice((0.2, 0.4, 0.6))
-        yield Job(f"Slow {number}", "sleep", [seconds], priority=15)
-        yield Job(f"Eta {number}", "record", eta=rng.randint(2, 8))
-    for number in _one_in(40, count):
-        yield Job(f"Busy {number}", "burn", [0.2], priority=15)
-    for number in _one_in(25, count):
-        yield Job(f"Failing {number}", "fail", state="failed")
-    # until the limit of its job function
-    yield Job(
-        "Hanging 1", "hang", ["socket"], priority=1, max_retries=1, state="failed"
-    )
+    for n in _one_in(15, count):
+        yield Job(f"Slow {n}", "sleep", [rng.choice((0.2, 0.4, 0.6))], priority=15)
+        yield Job(f"Eta {n}", "record", eta=rng.randint(2, 8))
+    for n in _one_in(40, count):
+        yield Job(f"Busy {n}", "burn", [0.2], priority=15)
+    for n in _one_in(25, count):
+        yield Job(f"Failing {n}", "fail", state="failed")
+    until_its_limit = {"priority": 1, "max_retries": 1, "state": "failed"}
+    yield Job("Hanging 1", "hang", ["socket"], **until_its_limit)
 
 
-def _chain():
-    """Five jobs one after another."""
-    tokens = [f"Chain {number}" for number in range(1, 6)]
-    return [
-        [Job(token, "record", after=tokens[:number])]
-        for number, token in enumerate(tokens)
-    ]
-
-
-def _group():
-    """Six jobs side by side, then one when all of them are done."""
-    tokens = [f"Group {number}" for number in range(1, 7)]
-    end = Job("Group end", "record", after=tokens)
-    return [[Job(token, "sleep", [0.2]) for token in tokens], [end]]
+def _graphs():
+    """Five jobs one after another; six side by side, then one."""
+    yield [[Job(f"Chain {n}", "record")] for n in range(1, 6)]
+    side_by_side = [Job(f"Group {n}", "sleep", [0.2]) for n in range(1, 7)]
+    yield [side_by_side, [Job("Group end", "record")]]

@@ -7,7 +7,7 @@ case: `--cases 1 --seed N` repeats it.
 import os
 
 from harness.commands import test
-from harness.options import Options
+from harness.report import Options
 
 TESTS = ["tests/test_channels_reference.py"]
 

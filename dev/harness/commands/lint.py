@@ -10,10 +10,9 @@ from tempfile import TemporaryDirectory
 
 from .. import cache
 from ..environment import ADDON, CHECKOUT
-from ..options import Options
 from ..packages import LINT_REQUIREMENTS, python
 from ..process import run
-from ..report import Failure, step
+from ..report import Failure, Options, step
 from ..series import all_series, make_series
 from . import pot, readme
 

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 from ..cache import NAME, new_log
 from ..environment import CHECKOUT, environment
-from ..made import make, parse_check
 from ..process import run
+from ..report import Options, make
 
 POT = CHECKOUT / "i18n" / f"{NAME}.pot"
 DATES = re.compile(r'^"(?:POT-Creation|PO-Revision)-Date: .*\n', re.MULTILINE)
@@ -19,7 +19,9 @@ def main(argv):
     :return: 0
     :raises Failure: Odoo has failed; with ``--check``, the file is stale
     """
-    check = parse_check("pot", __doc__, argv)
+    parser = Options("pot", __doc__)
+    parser.add_check()
+    check = parser.parse_args(argv).check
     with (
         environment() as env,
         env.database("pot") as database,

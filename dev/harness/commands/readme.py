@@ -14,8 +14,7 @@ import pypandoc
 from docutils.core import publish_string
 
 from ..environment import CHECKOUT
-from ..made import make, parse_check
-from ..report import Failure
+from ..report import Failure, Options, make
 
 README = CHECKOUT / "README.rst"
 PAGE = CHECKOUT / "static" / "description" / "index.html"
@@ -48,7 +47,9 @@ def main(argv):
     :return: 0
     :raises Failure: the text is no valid RST; with ``--check``, a file is stale
     """
-    check = parse_check("readme", __doc__, argv)
+    parser = Options("readme", __doc__)
+    parser.add_check()
+    check = parser.parse_args(argv).check
     text = _rst(_markdown()) + "\n"
     page = _html(text.replace(PICTURES, ""))
     text = text.replace(PICTURES, PICTURES.removeprefix("../"))

@@ -9,11 +9,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from harness.chromium import NAMES, chromium
 from harness.commands.demo import make_plan
 from harness.environment import CHECKOUT, environment
-from harness.options import Options
-from harness.report import step
+from harness.packages import BROWSERS, chromium
+from harness.report import Options, step
 from harness.site import MANAGER, site
 
 FOLDER = CHECKOUT / "static" / "description"
@@ -90,7 +89,7 @@ def main(argv):
 def _page(url):
     """A page of Playwright's, in Chromium; URLs on it begin with that one."""
     path = os.pathsep.join([*chromium(), os.environ["PATH"]])
-    program = next(filter(None, (shutil.which(name, path=path) for name in NAMES)))
+    program = next(filter(None, (shutil.which(name, path=path) for name in BROWSERS)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox"]
@@ -113,10 +112,8 @@ def _address(databases, database, path, record):
     """The path, with the id of the first record if it is for one."""
     if not record:
         return path
-    with databases.connect(database=database) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT id FROM {record} ORDER BY id LIMIT 1")
-            return f"{path}/{cursor.fetchone()[0]}"
+    query = f"SELECT id FROM {record} ORDER BY id LIMIT 1"
+    return f"{path}/{databases.query(query, database=database)[0].id}"
 
 
 def _take(page, address, name, file):

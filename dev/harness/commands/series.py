@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from .. import cache
-from ..options import Options
 from ..process import run
+from ..report import Options
 from ..series import make_series
 
 

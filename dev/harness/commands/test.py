@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from harness import peers
-from harness.chromium import chromium
 from harness.cluster import foreign
 from harness.environment import ADDON, environment
+from harness.packages import chromium
 from harness.process import attend
 from harness.report import Failure
 from harness.templates import complaints, installation_log

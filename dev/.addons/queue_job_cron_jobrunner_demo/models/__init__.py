@@ -1,3 +1,2 @@
 from . import ledger
-from . import hanging
 from . import misbehaviour
