@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,7 +51,8 @@ def main(argv):
         ".pot": lambda: pot.main(["--check"]),
         **{f"Odoo {each}": _other_series(each, tools) for each in all_series()},
     }
-    passed = [_pass(name, gate) for name, gate in gates.items()]
+    with ThreadPoolExecutor() as pool:
+        passed = [*pool.map(_pass, gates, gates.values())]
     return 0 if all(passed) else 1
 
 
