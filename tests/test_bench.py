@@ -1,17 +1,21 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""The tests' own tools: every section of ./dev/bench measures."""
+"""The tests' own tools: ./dev/bench measures."""
 
 import json
 import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from odoo.tests.common import tagged
+
 from .common.command_case import CommandCase
 
-CLAIMS = [
-    *("in one run", "in one run, old snapshot"),
-    *("first of a run", "first of a run, old snapshot"),
-]
+CLAIMS = {
+    f"claim {case}{snapshot}, {size} table"
+    for case in ("in one run", "first of a run")
+    for snapshot in ("", ", old snapshot")
+    for size in ("small", "large")
+}
 OF_BOTH = {
     *("enqueue many", "enqueue one median", "idle", "chain"),
     *("no-op 1", "no-op 2", "waiting 1", "waiting 2"),
@@ -23,22 +27,23 @@ OF_BOTH = {
 OF_OURS = {
     *("runs", "chain triggers", "busy"),
     "channels paused",
-    *(f"claim {case}, {size} table" for case in CLAIMS for size in ("small", "large")),
+    *CLAIMS,
 }
 # a server that is not ours does not tell them
 OF_POSTGRESQL = {"cpu", "statements"}
 
 
-class TestBench(CommandCase):
-    def test_every_section_measures(self):
+class BenchCase(CommandCase):
+    def assertMeasures(self, keys, *sections):
+        """Return for each goal whether the sections of such a bench have judged it."""
         with TemporaryDirectory() as folder:
             path = Path(folder, "bench.json")
-            self.assertSucceeds("bench", "--quick", f"--json={path}")
+            self.assertSucceeds("bench", "--quick", f"--json={path}", *sections)
             result = json.loads(path.read_text())
             tables = path.with_suffix(".md").read_text()
             self.assertTrue(path.with_suffix(".png").stat().st_size)
         rows = {row["key"]: row for row in result["rows"]}
-        self.assertEqual(rows.keys() | OF_POSTGRESQL, OF_BOTH | OF_OURS | OF_POSTGRESQL)
+        self.assertEqual(rows.keys() | OF_POSTGRESQL, keys | OF_POSTGRESQL)
         for key, row in rows.items():
             self.assertIn(row["label"], tables)
             systems = {"ours", "regular"} if key in OF_BOTH else {"ours"}
@@ -47,10 +52,23 @@ class TestBench(CommandCase):
             self.assertTrue(all(map(math.isfinite, row["values"].values())), key)
             if row["more_is_better"]:
                 self.assertTrue(all(row["values"].values()), key)
+        return {goal["goal"]: goal["met"] is not None for goal in result["goals"]}
+
+
+class TestBench(BenchCase):
+    def test_claims_and_a_chain_are_measured(self):
+        chain = {"chain", "chain triggers"}
+        judged = self.assertMeasures(CLAIMS | chain, "claims", "chain")
+        self.assertTrue(judged["chain, ms per link"])
+        self.assertEqual(sum(judged.values()), 2)
+
+
+@tagged("queue_job_long")
+class TestWholeBench(BenchCase):
+    def test_every_section_measures(self):
         # without a peer, and with two cases of a section, they are not judged
         absent = ["peer", "4 runners", "channels: to 1"]
-        if "statements" not in rows:
-            absent.append("statements")
-        for goal in result["goals"]:
-            expected = not any(word in goal["goal"] for word in absent)
-            self.assertEqual(goal["met"] is not None, expected, goal)
+        for goal, is_judged in self.assertMeasures(OF_BOTH | OF_OURS).items():
+            if "statements" not in goal:
+                expected = not any(word in goal for word in absent)
+                self.assertEqual(is_judged, expected, goal)

@@ -31,9 +31,9 @@ class TestLimits(ServerCase):
 
     def test_job_after_a_long_sleep_has_the_whole_real_time_limit(self):
         server = self.server(
-            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=24"
+            "--workers=1", "--max-cron-threads=1", "--limit-time-real-cron=16"
         )
-        tokens = self.enqueue(["long"], "sleep", 15, eta=15)
+        tokens = self.enqueue(["long"], "sleep", 10, eta=10)
         self.wait(server, self.all_in("done"), "the job is done")
         self.assertDoneByTheSameWorker(server, tokens)
 
@@ -54,10 +54,10 @@ class TestLimits(ServerCase):
         # the runners' slices in one pass of the only thread would last for longer
         self.add_runners(7)
         server = self.server(
-            *("--workers=0", "--max-cron-threads=1", "--limit-time-real=20"),
+            *("--workers=0", "--max-cron-threads=1", "--limit-time-real=12"),
             *self.with_code("look", LOOK),
         )
-        tokens = self.enqueue([f"job {number}" for number in range(120)], "sleep", 0.25)
+        tokens = self.enqueue([f"job {number}" for number in range(80)], "sleep", 0.25)
         self.wait(server, self.all_in("done"), "the jobs are done", nudge=True)
         self.assertOnceEach(tokens)
         self.assertEqual({pid for _token, pid in self.ledger()}, {server.process.pid})

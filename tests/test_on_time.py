@@ -6,7 +6,7 @@ from datetime import timedelta
 from .common.server_case import PREFORK, ServerCase
 
 # Odoo looks at triggers ahead once a minute: some of these jobs would be later then.
-ETAS = (5, 10, 15, 20, 25)
+ETAS = (3, 6, 9, 12)
 LATE = timedelta(seconds=12)
 LATENESS = "SELECT name, date_started - eta FROM queue_job WHERE eta IS NOT NULL"
 

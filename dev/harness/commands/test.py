@@ -1,6 +1,6 @@
-"""test [--fast | --peers] [PYTEST ARGUMENTS]: the quality gates, the whole suite and
-those of peers; or the tests that the arguments name, those without servers, or those of
-peers alone; on a fresh database."""
+"""test [--fast | --long | --peers] [PYTEST ARGUMENTS]: the quality gates, the whole
+suite, --long with what takes minutes, and those of peers; or the tests that the
+arguments name, those without servers, or those of peers alone; on a fresh database."""
 
 import os
 import sys
@@ -34,7 +34,7 @@ def main(argv):
     if not some and lint.main([]):
         return 1
     status = _test(named or [*argv, str(ADDON / "tests")], side_by_side=not some)
-    return status or (0 if argv else _test_peers([]))
+    return status or (0 if some else _test_peers([]))
 
 
 def _test(arguments, side_by_side):
