@@ -19,9 +19,10 @@ from . import lint
 
 HARNESS = Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", f"-c={HARNESS / 'pytest.ini'}"]
+# More processes than a small machine has processors: they wait most of the time.
 # Every notification wakes all Odoos of a PostgreSQL server: tests that run at the same
 # time would help each other, unless each process has a server of its own.
-SERVERS = (None, "second")
+SERVERS = (None, "second", "third")
 DIFFERENT = ("ODOO_RC", "PGHOST", "PGDATABASE", "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE")
 
 
