@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _rank(item):
-    names = [base.__name__ for base in item.cls.__mro__]
+    names = [base.__name__ for base in getattr(item.cls, "__mro__", ())]
     return next((RANKS[name] for name in names if name in RANKS), 3)
 
 
