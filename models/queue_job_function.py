@@ -2,7 +2,8 @@
 
 from collections import namedtuple
 
-from odoo import fields, models, tools
+from odoo import api, fields, models, tools
+from odoo.exceptions import ValidationError
 
 from odoo.addons.queue_job.models.queue_job_function import QueueJobFunction as Base
 
@@ -19,6 +20,13 @@ class QueueJobFunction(models.Model):
         help="A job that takes longer is interrupted, undone, and tried again; or it "
         "has failed, if that was its last try. 0: no limit.",
     )
+
+    @api.constrains("time_limit")
+    def _check_time_limit(self):
+        if any(function.time_limit < 0 for function in self):
+            raise ValidationError(
+                self.env._("A job's time limit can't be negative. 0 is no limit.")
+            )
 
     @tools.ormcache("name")
     def job_config(self, name):

@@ -3,7 +3,7 @@
 
 from tempfile import NamedTemporaryFile
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.service.model import get_public_method
 from odoo.tools.convert import convert_xml_import
 
@@ -104,5 +104,7 @@ class TestStopButton(RunnerCase):
         function = self.env["queue.job.function"]
         name = "<queue.job>.unlink"
         self.assertEqual(function.job_config(name).time_limit, 600)
+        with self.assertRaisesRegex(ValidationError, "can't be negative"):
+            self.env.ref("queue_job.limited").time_limit = -1
         self.env.ref("queue_job.limited").time_limit = 0
         self.assertEqual(function.job_config(name).time_limit, 0)
