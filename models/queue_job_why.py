@@ -47,9 +47,9 @@ PLACES = f"""
      WHERE id = ANY(%(ids)s)
 """
 
-# As ir.cron's _check_modules_state() and _check_version() ask. No cron has ended for five
-# minutes, and one has been due for as long, but none runs: Odoo would have locked its
-# row. On a replica, which knows of no lock, jobs that run are seen.
+# As ir.cron's _check_modules_state() and _check_version() ask. No cron has ended for
+# five minutes, and one has been due for as long, but none runs: Odoo would have locked
+# its row. On a replica, which knows of no lock, jobs that run are seen.
 LATE = timedelta(minutes=5)
 SITE = f"""
     SELECT (SELECT string_agg(name, ', ')
