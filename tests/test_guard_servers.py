@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -130,10 +129,7 @@ class TestStoppingServers(GuardCase):
     def restart(self, server, signum):
         """Stop the server while the job runs, and return the seconds."""
         self.wait(server, self.job_is("sleep", "started"), "it runs")
-        begin = time.monotonic()
-        server.process.send_signal(signum)
-        server.process.wait(30)
-        return time.monotonic() - begin
+        return server.end(signum)
 
     def assertAtItsOldPlace(self, before):
         after = self.job("sleep")
@@ -186,8 +182,7 @@ class TestStoppingServers(GuardCase):
             chain(*jobs, ledger.delayable(description="3").record("3")).delay()
         for token in "12":
             self.wait(server, self.job_is(token, "started"), "it runs")
-            server.process.send_signal(signal.SIGTERM)
-            server.process.wait(30)
+            server.end(signal.SIGTERM)
             self.assertEqual(self.job(token)["state"], "pending")
             server.start()
         self.wait(server, self.all_in("done"), "all are done")

@@ -2,7 +2,6 @@
 """Promise 9: servers that stop finish their jobs or leave them."""
 
 import signal
-import time
 
 from .common.server_case import PREFORK, ServerCase
 
@@ -16,13 +15,6 @@ class TestStop(ServerCase):
         super().setUp()
         self.long = [str(signum) for signum in SIGNALS]
 
-    def stop(self, server, signum, patience):
-        """Send the signal, wait for the end and return how many seconds it took."""
-        start = time.monotonic()
-        server.process.send_signal(signum)
-        server.process.wait(patience)
-        return time.monotonic() - start
-
     def assertNothingHalfDone(self):
         done = "SELECT name FROM queue_job WHERE state = 'done'"
         self.assertOnceEach([name for (name,) in self.query(done)])
@@ -35,7 +27,7 @@ class TestStop(ServerCase):
         for signum, token in zip(SIGNALS, self.long, strict=True):
             self.enqueue([token], "sleep", 3, priority=1)
             self.wait(server, self.job_is(token, "started"), "it runs", nudge=True)
-            seconds = self.stop(server, signum, patience=30)
+            seconds = server.end(signum)
             self.assertLess(seconds, 3 + 5)
             self.assertEqual(self.job(token)["state"], "done")
             self.assertEqual(set(self.states()), {"done", "pending"})
@@ -54,7 +46,7 @@ class TestStop(ServerCase):
         for signum, token in zip(SIGNALS, self.long, strict=True):
             self.enqueue([token], "sleep", 6, priority=1)
             self.wait(server, self.job_is(token, "started"), "it runs", nudge=True)
-            seconds = self.stop(server, signum, patience=30)
+            seconds = server.end(signum)
             self.assertLess(seconds, 8)
             self.assertEqual(self.job(token)["state"], "pending")
             self.assertNothingHalfDone()

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 NICEST = 19
+WAKE = 0.5  # seconds
 
 
 def wait_until(condition, timeout, what):
@@ -82,11 +83,29 @@ class OdooServer:
         """
         if self.process is None:
             return
-        self.process.terminate()
         try:
-            self.process.wait(timeout)
+            self.end(signal.SIGTERM, timeout)
         finally:
             self.kill()
+
+    def end(self, signum, timeout=30):
+        """Send the signal and wait for the end; return how many seconds it took.
+
+        A threaded server whose main thread is just about to sleep would notice the
+        signal up to a minute later: another one, which means nothing, wakes it.
+
+        :raises subprocess.TimeoutExpired: it is still there after ``timeout`` seconds
+        """
+        begin = time.monotonic()
+        self.process.send_signal(signum)
+        while True:
+            try:
+                self.process.wait(WAKE)
+                return time.monotonic() - begin
+            except subprocess.TimeoutExpired:
+                if time.monotonic() - begin > timeout:
+                    raise
+                self.process.send_signal(signal.SIGCHLD)
 
     def kill(self):
         """Kill the server and its workers at once, by SIGKILL."""
