@@ -6,6 +6,7 @@ import signal
 from .common.server_case import PREFORK, ServerCase
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+CLOSED = "already closed", "connection pointer is NULL"
 
 
 class TestStop(ServerCase):
@@ -57,4 +58,4 @@ class TestStop(ServerCase):
             self.assertEqual(self.job(token)["retry"], 1, "it was no try")
         self.assertCronsFine()
         # Odoo closes the connections of threads that it does not wait for
-        self.assertNoErrorIn(server, "already closed")
+        self.assertNoErrorIn(server, *CLOSED)
