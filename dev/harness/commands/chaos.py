@@ -3,9 +3,9 @@
 Several prefork servers share one database and a queue that is filled while they start
 and while they run. Meanwhile cron workers and servers are killed, servers restarted
 and frozen, their clocks shifted, connections cut and refused; running jobs are edited,
-stopped and deleted, failed ones cancelled, and the addon is upgraded. PostgreSQL crashes: one of our own
-that only this command uses; a server that PGHOST names is left alone. Exit status 1
-tells of violations.
+stopped and deleted, failed ones cancelled, and the addon is upgraded. PostgreSQL
+crashes: one of our own that only this command uses; a server that PGHOST names is left
+alone. Exit status 1 tells of violations.
 """
 
 from harness.chaos import plans
