@@ -221,8 +221,8 @@ class QueueJob(models.Model):
 
         :raises FailedJobError: that was the last try
         """
-        if isinstance(error, RetryableJobError):
-            return job._get_retry_seconds(error.seconds), error  # perform() counts
+        if isinstance(error, RetryableJobError):  # perform() counts
+            return self._retry_seconds(error, job), error
         if isinstance(error, NotLoadableError):
             if self.retry + 1 >= (self.max_retries or DEFAULT_MAX_RETRIES):
                 return None
@@ -239,6 +239,16 @@ class QueueJob(models.Model):
                 f"Max. retries ({self.max_retries}) reached: {error}"
             ) from error
         return PG_RETRY, error
+
+    def _retry_seconds(self, error, job):
+        try:
+            seconds = job._get_retry_seconds(error.seconds)
+            fields.Datetime.now() + timedelta(seconds=seconds)
+        except (OverflowError, TypeError, ValueError) as no_time:
+            raise FailedJobError(
+                f"It can't be tried again in {error.seconds!r} seconds: {no_time}"
+            ) from error
+        return seconds
 
     def _write_undone(self, values, now):
         values = dict(values)

@@ -163,6 +163,7 @@ WAKE = f"""
              WHERE id IS NOT NULL)
 """
 
+LATEST = datetime(9999, 12, 31)  # a second is added to it
 _SAID = f"{__name__}.said"
 _quiet = WeakSet()  # cursors
 
@@ -188,7 +189,7 @@ def tell(cr, moment=None):
         return
     host = Datetime.now()
     is_ahead = bool(moment) and moment > host
-    moment = moment.replace(microsecond=0) if is_ahead else datetime.min
+    moment = min(moment, LATEST).replace(microsecond=0) if is_ahead else datetime.min
     said = cr.precommit.data.setdefault(_SAID, {})
     if said.get(is_ahead, datetime.max) <= moment:
         return

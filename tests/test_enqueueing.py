@@ -244,6 +244,14 @@ class TestEnqueueing(RunCase):
         self.assertLessEqual(timer.interval, 50)
         self.assertGreater(timer.interval, 40)
 
+    def test_last_moment_of_all(self):
+        never = datetime.max.replace(microsecond=0)
+        for _number in range(2):
+            self.enqueue("record", "job", eta=never)
+        self.assertEqual(
+            self.state(self.enqueue("record", "job", eta=never)), "pending"
+        )
+
     def test_eta_behind_another_one_wakes_nobody(self):
         self.enqueue("record", "job", eta=50)
         self.execute("DELETE FROM ir_cron_trigger WHERE call_at < now()")

@@ -62,6 +62,15 @@ class TestRetry(FrozenCase):
             self.run_jobs()
             self.assertPostponed(job, 60, retry=retry)
 
+    def test_time_that_is_none_fails(self):
+        for seconds in (10**12, -(10**12), "60"):
+            with self.subTest(seconds=seconds):
+                job = self.enqueue("retry", seconds, max_retries=0)
+                self.run_failing_jobs()
+                self.assertEqual(job.state, "failed")
+                reason = f"can't be tried again in {seconds!r} seconds"
+                self.assertIn(reason, job.exc_message)
+
     def test_transaction_conflicts_are_retried(self):
         for name, sqlstate in (
             ("serialization failure", "40001"),
