@@ -111,6 +111,8 @@ class TestStopServers(GuardCase):
         self.press("sleep")
         ended = self.job_is("sleep", "cancelled")
         self.wait(server, ended, "it is cancelled", nudge=True)
+        dates = "SELECT num_nulls(date_cancelled, date_rescued), date_failed"
+        self.assertEqual(self.query(f"{dates} FROM queue_job"), [(0, None)])
         self.wait(server, lambda: self.job("sleep")["result"], "the result", nudge=True)
         self.assertStopped("sleep", hung=False)
         self.assertIn("found dead", server.log_text())
