@@ -308,7 +308,8 @@ class Blows:
         return set()
 
     def _stop(self, rng):
-        self._endless()
+        if not self._endless():
+            raise NotNow
         self._as_manager("stop")
         return set()
 

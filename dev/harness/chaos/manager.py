@@ -22,12 +22,14 @@ def edit(env):
 
 
 def stop(env):
-    """Stop a job without end, whatever else befalls it meanwhile."""
+    """Stop a job without end once it runs, whatever else befalls it meanwhile."""
     from odoo.exceptions import UserError
 
     endless = [("name", "=like", f"{ENDLESS}%"), ("state", "=", "started")]
-    job = _jobs(env).search(endless, limit=1)
-    while job and job.state != "cancelled":
+    while not (job := _jobs(env).search(endless, limit=1)):
+        time.sleep(1)
+        env.cr.rollback()
+    while job.state != "cancelled":
         try:
             job.button_stop()
             env.cr.commit()
