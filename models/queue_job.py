@@ -12,13 +12,8 @@ from odoo.addons.queue_job.fields import JobSerialized
 from odoo.addons.queue_job.job import DONE, FAILED, PENDING, STARTED
 
 from ..runner import wake
-from ..runner.claim import Choice, channels_in_force, lock_job
-from ..runner.look import (
-    CREATE_FUNCTIONS,
-    DROP_FUNCTIONS,
-    INDEXES,
-    time_of_decision,
-)
+from ..runner.claim import CREATE_START, Choice, channels_in_force, lock_job
+from ..runner.look import CREATE_LOOK, DROP_FUNCTIONS, INDEXES, time_of_decision
 from ..runner.run import Run
 from ..runner.server_channels import InvalidChannels
 
@@ -80,8 +75,8 @@ class QueueJob(models.Model):
     _waiting_idx = models.Index(INDEXES["_waiting_idx"])
 
     def init(self):
-        self.env.cr.execute(DROP_FUNCTIONS)
-        self.env.cr.execute(CREATE_FUNCTIONS)
+        functions = CREATE_LOOK + CREATE_START + wake.CREATE_WAKE
+        self.env.cr.execute(DROP_FUNCTIONS + functions)
         return super().init()
 
     def fields_get(self, allfields=None, attributes=None):

@@ -108,25 +108,33 @@ LOCK = "SELECT 1 FROM queue_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 
 # Unless somebody else holds it. date_enqueued is what the regular runner's rescue
 # looks at.
-START = f"""
-    WITH job AS (
-        SELECT id FROM queue_job WHERE id = %(id)s FOR NO KEY UPDATE SKIP LOCKED
-    ), lock AS (
-        INSERT INTO queue_job_lock (id, queue_job_id) SELECT id, id FROM job
-        ON CONFLICT (id) DO NOTHING
-    )
-    UPDATE queue_job
-       SET state = 'started',
-           date_started = {NOW},
-           date_enqueued = {NOW},
-           date_done = NULL,
-           wait_time = EXTRACT(epoch FROM {NOW} - GREATEST(date_created, eta)),
-           worker_pid = %(pid)s,
-           runner_id = %(runner)s
-      FROM job
-     WHERE queue_job.id = job.id
-    RETURNING queue_job.date_started
+CREATE_START = """
+    CREATE FUNCTION queue_job_start(job int, process int, runner int, start timestamp)
+    RETURNS timestamp
+    LANGUAGE plpgsql
+    SET enable_seqscan = off
+    SET plan_cache_mode = force_generic_plan
+    AS $$
+    BEGIN
+        PERFORM FROM queue_job WHERE id = job FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        INSERT INTO queue_job_lock (id, queue_job_id) VALUES (job, job)
+        ON CONFLICT (id) DO NOTHING;
+        UPDATE queue_job
+           SET state = 'started',
+               date_started = start,
+               date_enqueued = start,
+               date_done = NULL,
+               wait_time = EXTRACT(epoch FROM start - GREATEST(date_created, eta)),
+               worker_pid = process,
+               runner_id = runner
+         WHERE id = job;
+        RETURN start;
+    END $$;
 """
+START = f"SELECT queue_job_start(%(id)s, %(pid)s, %(runner)s, {NOW})"
 
 # Apart from the job, whose retry clears its start, and from the channel's row, which
 # a manager may be editing: only claims write here, one at a time.
@@ -268,8 +276,7 @@ def start_job(cr, job_id, runner=None, first=""):
     """
     values = {"id": job_id, "pid": os.getpid(), "runner": runner}
     cr.execute(first + START, values, log_exceptions=False)
-    row = cr.fetchone()
-    return row and row[0]
+    return cr.fetchone()[0]
 
 
 def note_start(cr, throttled):

@@ -155,7 +155,7 @@ class Guard:
         level = logging.WARNING if is_stop else logging.ERROR
         _logger.log(level, "Job %s does not end, and %s is lost", watched.name, lost)
         try:
-            wake.wake(self.dbname)
+            wake.wake_apart(self.dbname)
             if tell:
                 tell()
         except Exception:

@@ -167,15 +167,16 @@ DROP_FUNCTIONS = """
             FOR signature IN
                 SELECT oid FROM pg_proc
                  WHERE proname IN ('queue_job_look', 'queue_job_look_again',
-                                   'queue_job_heads')
+                                   'queue_job_heads', 'queue_job_start',
+                                   'queue_job_wake')
                    AND pronamespace = current_schema()::regnamespace
             LOOP
                 EXECUTE format('DROP FUNCTION %s', signature);
             END LOOP;
         END
-    $$
+    $$;
 """
-CREATE_FUNCTIONS = _function(
+CREATE_LOOK = _function(
     """queue_job_look(
         priority_seen int, created_seen timestamp, id_seen int,
         since_seen timestamp, running_seen int[], eta_seen timestamp

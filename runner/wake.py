@@ -34,7 +34,7 @@ from odoo.sql_db import db_connect
 
 from .budget import serves_crons
 from .copies import MARK
-from .look import IS_RUNNER, NOW
+from .look import IS_RUNNER, IS_RUNNING, NOW
 
 _logger = logging.getLogger(__name__)
 
@@ -89,14 +89,14 @@ INSERT = f"""
 # One that nobody has touched: a run deletes those that it follows, and commits that at
 # its end.
 STANDS = "EXISTS (SELECT FROM ir_cron_trigger WHERE xmax = 0 AND {})"
-
+TRIGGERED = STANDS.format(f"cron_id = {{}}.id AND call_at <= {NOW}")
 OF_RUNNER = f"cron_id IN (SELECT id FROM ir_cron WHERE {IS_RUNNER})"
 
 # LEAST: Odoo's workers go by PostgreSQL's clock, and so does a test's frozen one.
 TELL_NOW = f"""
     {INSERT.format(f"LEAST({SECOND}, %(host)s)")}
       FROM (SELECT id FROM ir_cron WHERE {IS_RUNNER} ORDER BY id LIMIT 1) AS runner
-     WHERE NOT {STANDS.format(f"cron_id = runner.id AND call_at <= {NOW}")}
+     WHERE NOT {TRIGGERED.format("runner")}
 """
 HAND_ON = f"""
     {INSERT.format("%(moment)s")}
@@ -104,63 +104,69 @@ HAND_ON = f"""
              ORDER BY id <> COALESCE(%(runner)s, id), id LIMIT 1) AS runner
      WHERE NOT {STANDS.format(f"call_at = %(moment)s AND {OF_RUNNER}")}
 """
-# A run will look at that moment, and hand the later ones on.
-IS_EARLIER = f"""
-    SELECT {STANDS.format(f"call_at >= {NOW} AND call_at < %(moment)s AND {OF_RUNNER}")}
-"""
 
-# Of the runners without a job, or with that of a dead process: one that lingers is
-# told; else one that is absent is triggered, unless somebody has its row (Run Manually,
-# a run that begins or ends). If there is none, and none that will look by itself, any
-# will do. Without the claims' lock one that is present may be in the middle of its last
-# look: it is not relied upon.
-WAKE = f"""
-    WITH busy AS MATERIALIZED (
-        SELECT runner_id
-          FROM queue_job
-         WHERE state IN ('started', 'enqueued') AND runner_id IS NOT NULL
-    ), idle AS MATERIALIZED (
-        SELECT id,
-               %(locked)s AND NOT pg_try_advisory_xact_lock_shared({PRESENCE}, id)
-               AS lingers
-          FROM ir_cron
-         WHERE {IS_RUNNER}
-           AND id IS DISTINCT FROM %(runner)s
-           AND (id NOT IN (SELECT runner_id FROM busy)
-                OR pg_try_advisory_xact_lock({PRESENCE}, id))
-    ), absent AS MATERIALIZED (
-        SELECT id,
-               {STANDS.format(f"cron_id = idle.id AND call_at <= {NOW}")}
-               AS is_triggered
-          FROM idle
-         WHERE NOT EXISTS (SELECT FROM idle WHERE lingers)
-           AND pg_try_advisory_xact_lock({PRESENCE}, id)
-    ), free AS MATERIALIZED (
-        SELECT ir_cron.id
-          FROM ir_cron
-          JOIN absent ON absent.id = ir_cron.id
-         ORDER BY NOT is_triggered, ir_cron.id
-         LIMIT 1
-           FOR NO KEY UPDATE OF ir_cron SKIP LOCKED
-    ), runner AS MATERIALIZED (
-        SELECT COALESCE(
-                   (SELECT id FROM free),
-                   CASE WHEN EXISTS (SELECT FROM idle WHERE lingers) THEN NULL
-                        WHEN %(otherwise)s IS NOT NULL THEN %(otherwise)s
-                        WHEN NOT %(locked)s THEN (SELECT min(id) FROM idle)
-                        WHEN (SELECT count(*) FROM absent) = (SELECT count(*) FROM idle)
-                        THEN (SELECT min(id) FROM absent) END
-               ) AS id
-    ), trigger AS (
-        {INSERT.format(SECOND)}
-          FROM runner
-         WHERE id IS NOT NULL
-           AND id NOT IN (SELECT id FROM absent WHERE is_triggered)
+# Without the claims' lock one that is present may be in the middle of its last look: it
+# is not relied upon.
+CREATE_WAKE = f"""
+    CREATE FUNCTION queue_job_wake(
+        moment timestamp, leaving int, otherwise int, locked boolean,
+        OUT woken int, OUT is_new boolean
     )
-    SELECT (SELECT id FROM runner),
-           (SELECT pg_notify('{LISTENER}' || id, '')
-              FROM (SELECT min(id) AS id FROM idle WHERE lingers) AS lingering
-             WHERE id IS NOT NULL)
+    LANGUAGE plpgsql
+    SET enable_seqscan = off
+    SET plan_cache_mode = force_generic_plan
+    AS $$
+    DECLARE
+        one int;
+        idle int[] := '{{}}';
+        absent int[] := '{{}}';
+    BEGIN
+        -- nobody, if a run will look before that moment, and hand it on
+        IF {STANDS.format(f"call_at >= {NOW} AND call_at < moment AND {OF_RUNNER}")}
+        THEN
+            RETURN;
+        END IF;
+        FOR one IN  -- without a job, or with that of a dead process
+            SELECT id
+              FROM ir_cron
+             WHERE {IS_RUNNER}
+               AND id IS DISTINCT FROM leaving
+               AND (NOT EXISTS (SELECT FROM queue_job
+                                 WHERE {IS_RUNNING} AND runner_id = ir_cron.id)
+                    OR pg_try_advisory_xact_lock({PRESENCE}, id))
+             ORDER BY id
+        LOOP
+            IF locked AND NOT pg_try_advisory_xact_lock_shared({PRESENCE}, one) THEN
+                PERFORM pg_notify('{LISTENER}' || one, '');
+                RETURN;  -- it lingers, and is told
+            END IF;
+            idle := idle || one;
+            IF pg_try_advisory_xact_lock({PRESENCE}, one) THEN
+                absent := absent || one;
+            END IF;
+        END LOOP;
+        -- an absent one, unless somebody has its row (Run Manually, a run that begins
+        -- or ends); if there is none, and none that will look by itself, any will do
+        SELECT id INTO woken
+          FROM ir_cron
+         WHERE id = ANY(absent)
+         ORDER BY NOT {TRIGGERED.format("ir_cron")}, id
+         LIMIT 1
+           FOR NO KEY UPDATE SKIP LOCKED;
+        IF woken IS NULL THEN
+            woken := CASE WHEN otherwise IS NOT NULL THEN otherwise
+                          WHEN NOT locked THEN idle[1]
+                          WHEN idle = absent THEN absent[1] END;
+        END IF;
+        {INSERT.format(SECOND)}
+          FROM (SELECT woken AS id WHERE woken IS NOT NULL) AS runner
+         WHERE id <> ALL(absent) OR NOT {TRIGGERED.format("runner")};
+        is_new := FOUND;
+    END $$;
+"""
+WAKE = """
+    SELECT *
+      FROM queue_job_wake(%(moment)s, %(runner)s, %(otherwise)s, %(locked)s)
 """
 
 LATEST = datetime(9999, 12, 31)  # a second is added to it
@@ -199,7 +205,7 @@ def tell(cr, moment=None):
     data = cr.postcommit.data
     if _SAID not in data:
         data[_SAID] = datetime.max
-        cr.postcommit.add(partial(_look_after, cr.dbname, data))
+        cr.postcommit.add(partial(_look_after, cr, data))
     # where a trigger stands already, a run has been told
     is_known = is_ahead and not cr.rowcount
     data[_SAID] = min(data[_SAID], moment + timedelta(seconds=is_known))
@@ -207,18 +213,18 @@ def tell(cr, moment=None):
         cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)
 
 
-def _look_after(dbname, data):
+def _look_after(cr, data):
     try:
-        if Registry(dbname).ready:  # else an installation is on its way
-            wake(dbname, moment=data[_SAID])
+        if Registry(cr.dbname).ready:  # else an installation is on its way
+            wake(cr, moment=data[_SAID])
     except NO_CONNECTION as error:
-        wake_later(dbname, error)
+        wake_later(cr.dbname, error)
     except Exception:
-        _logger.warning("What may start on %s may start late", dbname, exc_info=True)
+        _logger.warning("What may start on %s may start late", cr.dbname, exc_info=True)
 
 
-def wake(dbname, moment=datetime.min, runner=None):
-    """Find who looks, in a transaction of its own, committed here.
+def wake(cr, moment=None, runner=None):
+    """Find who looks, in a transaction between two of this cursor, committed here.
 
     Under the claims' lock, if it can be had within 100 ms: one wake-up too many does no
     harm.
@@ -227,35 +233,50 @@ def wake(dbname, moment=datetime.min, runner=None):
     :param runner: the id of one that leaves: it is triggered if there is no other
     :raises psycopg2.errors.LockNotAvailable: Odoo's crons are locked
     """
+    connection = cr._cnx  # the cursor's own commit would run its hooks
     for begin in (BEGIN_LOCKED, BEGIN):
         locked = begin == BEGIN_LOCKED
         try:
-            with db_connect(dbname).cursor() as cr:
-                if moment > datetime.min:
-                    values = {"moment": moment}
-                    cr.execute(begin + IS_EARLIER, values, log_exceptions=False)
-                    if cr.fetchone()[0]:
-                        return
-                    begin = ""
-                ask(cr, runner, runner, begin, locked)
-            return
+            woken, _is_new = _ask(cr, begin, moment, runner, runner, locked)
+            connection.commit()
+            break
         except (LockNotAvailable, DeadlockDetected):
+            connection.rollback()
             if not locked:
                 raise
-            _logger.debug("Waking a runner of %s without the claims' lock", dbname)
+            _logger.debug("Waking a runner of %s without the claims' lock", cr.dbname)
+        except BaseException:
+            connection.rollback()
+            raise
+    if woken:
+        _environment(cr)["ir.cron"]._notifydb()
 
 
-def ask(cr, runner=None, otherwise=None, begin="", locked=True):
-    """Ask ``WAKE``.
+def wake_apart(dbname, runner=None):
+    """Do the same on a connection of its own."""
+    with closing(db_connect(dbname).cursor()) as cr:
+        wake(cr, runner=runner)
 
-    :param runner: the id of one that does not count
-    :param otherwise: the id of the one that is triggered if no other looks
-    :param locked: whether the transaction has the claims' lock
+
+def ask(cr, runner):
+    """Do the same in a claim that leaves something to start.
+
+    :param runner: the id of the claim's own, which does not count
     """
-    values = {"runner": runner, "otherwise": otherwise, "locked": locked}
-    cr.execute(begin + WAKE, values, log_exceptions=False)
-    if cr.fetchone()[0]:
+    _woken, is_new = _ask(cr, runner=runner)
+    if is_new:
         cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)
+
+
+def _ask(cr, begin="", moment=None, runner=None, otherwise=None, locked=True):
+    values = {
+        "moment": moment,
+        "runner": runner,
+        "otherwise": otherwise,
+        "locked": locked,
+    }
+    cr.execute(begin + WAKE, values, log_exceptions=False)
+    return cr.fetchone()
 
 
 def hand_on(cr, runner, moment, now):
@@ -332,7 +353,7 @@ def _ring(key, moment, again):
         if kind == NET and not _may_any_start(dbname):
             arm(dbname, NET_AFTER, NET)
         else:
-            wake(dbname)
+            wake_apart(dbname)
     except NO_CONNECTION as error:
         wake_later(dbname, error, kind, again)
     except Exception:

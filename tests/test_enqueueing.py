@@ -228,7 +228,8 @@ class TestEnqueueing(RunCase):
     def test_process_that_is_frozen_in_its_wake_up_does_not_stop_the_claims(self):
         job = self.enqueue("record", "job")
         frozen = self.cursor()
-        ask(frozen, begin=BEGIN_LOCKED)
+        frozen.execute(BEGIN_LOCKED)
+        ask(frozen, self.first)
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
         with self.assertRaises(psycopg2.Error):

@@ -44,9 +44,8 @@ def few_rows(cr, rows):
 
     In the transaction of the cursor.
     """
-    functions = look.CREATE_FUNCTIONS.replace(f"LIMIT {look.ROWS}", f"LIMIT {rows}")
-    cr.execute(look.DROP_FUNCTIONS)
-    cr.execute(functions)
+    functions = look.CREATE_LOOK.replace(f"LIMIT {look.ROWS}", f"LIMIT {rows}")
+    cr.execute(look.DROP_FUNCTIONS + claim.CREATE_START + functions)
     with patch.object(look, "ROWS", rows):
         yield
 
