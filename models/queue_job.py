@@ -75,8 +75,9 @@ class QueueJob(models.Model):
     _waiting_idx = models.Index(INDEXES["_waiting_idx"])
 
     def init(self):
-        functions = CREATE_LOOK + CREATE_START + wake.CREATE_WAKE
-        self.env.cr.execute(DROP_FUNCTIONS + functions)
+        self.env.cr.execute(DROP_FUNCTIONS)
+        for functions in (CREATE_LOOK, CREATE_START, wake.CREATE_WAKE):
+            self.env.cr.execute(functions)
         return super().init()
 
     def fields_get(self, allfields=None, attributes=None):

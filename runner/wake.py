@@ -72,14 +72,10 @@ LOCK_CLAIMS = "LOCK TABLE queue_job_channel IN SHARE UPDATE EXCLUSIVE MODE"
 BEGIN = """
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL synchronous_commit = off;
-    SET LOCAL lock_timeout = '1s';
     SET LOCAL idle_in_transaction_session_timeout = '5s';
+    SET LOCAL lock_timeout = '1s';
 """
-BEGIN_LOCKED = f"""
-    {BEGIN}
-    SET LOCAL lock_timeout = '100ms';
-    {LOCK_CLAIMS};
-"""
+BEGIN_LOCKED = f"{BEGIN.replace('1s', '100ms')} {LOCK_CLAIMS};"
 SECOND = f"date_trunc('second', {NOW})"  # Odoo clears a cron's triggers by seconds
 INSERT = f"""
     INSERT INTO ir_cron_trigger
@@ -121,10 +117,11 @@ CREATE_WAKE = f"""
         idle int[] := '{{}}';
         absent int[] := '{{}}';
     BEGIN
-        -- nobody, if a run will look before that moment, and hand it on
-        IF {STANDS.format(f"call_at >= {NOW} AND call_at < moment AND {OF_RUNNER}")}
-        THEN
-            RETURN;
+        IF moment > {NOW} THEN  -- nobody, if a run will look before it, and hand it on
+            IF {STANDS.format(f"call_at >= {NOW} AND call_at < moment AND {OF_RUNNER}")}
+            THEN
+                RETURN;
+            END IF;
         END IF;
         FOR one IN  -- without a job, or with that of a dead process
             SELECT id

@@ -45,7 +45,9 @@ def few_rows(cr, rows):
     In the transaction of the cursor.
     """
     functions = look.CREATE_LOOK.replace(f"LIMIT {look.ROWS}", f"LIMIT {rows}")
-    cr.execute(look.DROP_FUNCTIONS + claim.CREATE_START + functions)
+    cr.execute(look.DROP_FUNCTIONS)
+    cr.execute(functions)
+    cr.execute(claim.CREATE_START)
     with patch.object(look, "ROWS", rows):
         yield
 
