@@ -15,7 +15,7 @@ from odoo.addons.queue_job.controllers.main import _prevent_commit
 from odoo.addons.queue_job.exception import FailedJobError
 from odoo.addons.queue_job.job import DONE, Job
 
-from ..runner.claim import channels_in_force, note_start, start_job
+from ..runner.claim import channels_in_force, start_job
 from ..runner.interrupt import Watched
 from ..runner.transaction import (
     commit_then_run_hooks,
@@ -65,8 +65,9 @@ class QueueJob(models.Model):
         if not commit:
             self.env.flush_all()
             channels = channels_in_force(self.env.cr)
-            start_job(self.env.cr, self.id, self.env.context.get("cron_id"))
-            note_start(self.env.cr, channels.throttled(self.channel))
+            throttled = channels.throttled(self.channel)
+            runner = self.env.context.get("cron_id")
+            start_job(self.env.cr, self.id, runner, throttled)
             self.invalidate_recordset()
         elif not (pid := lock_job(self.env.cr, self.id, start)):
             _logger.warning("Job %s is not ours any more", self.id)

@@ -106,11 +106,14 @@ NEXT_READY = f"""
 
 LOCK = "SELECT 1 FROM queue_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 
-# Unless somebody else holds it. date_enqueued is what the regular runner's rescue
-# looks at.
+# Unless somebody else holds it. date_enqueued is what the regular runner's rescue looks
+# at. The starts of throttled channels stand apart from the job, whose retry clears its
+# own, and from the channel's row, which a manager may be editing.
 CREATE_START = """
-    CREATE FUNCTION queue_job_start(job int, process int, runner int, start timestamp)
-    RETURNS timestamp
+    CREATE FUNCTION queue_job_start(
+        job int, process int, runner int, start timestamp, throttled varchar[]
+    )
+    RETURNS boolean
     LANGUAGE plpgsql
     SET enable_seqscan = off
     SET plan_cache_mode = force_generic_plan
@@ -118,7 +121,7 @@ CREATE_START = """
     BEGIN
         PERFORM FROM queue_job WHERE id = job FOR NO KEY UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
-            RETURN NULL;
+            RETURN FALSE;
         END IF;
         INSERT INTO queue_job_lock (id, queue_job_id) VALUES (job, job)
         ON CONFLICT (id) DO NOTHING;
@@ -131,17 +134,37 @@ CREATE_START = """
                worker_pid = process,
                runner_id = runner
          WHERE id = job;
-        RETURN start;
+        IF cardinality(throttled) > 0 THEN
+            INSERT INTO queue_job_channel_start (name, date_started)
+                 SELECT unnest(throttled), start
+            ON CONFLICT (name) DO UPDATE SET date_started = EXCLUDED.date_started;
+        END IF;
+        RETURN TRUE;
     END $$;
 """
-START = f"SELECT queue_job_start(%(id)s, %(pid)s, %(runner)s, {NOW})"
+_START = """
+    queue_job_start(%(id)s, %(pid)s, %(runner)s, {}, %(throttled)s::varchar[])
+"""
+START = f"SELECT {_START.format(NOW)}"
 
-# Apart from the job, whose retry clears its start, and from the channel's row, which
-# a manager may be editing: only claims write here, one at a time.
-NOTE_START = f"""
-    INSERT INTO queue_job_channel_start (name, date_started)
-         SELECT unnest(%(names)s::varchar[]), {NOW}
-    ON CONFLICT (name) DO UPDATE SET date_started = EXCLUDED.date_started
+# The claims' lock is given back in the same round trip: what is held for others waits
+# for no process that has to wait for its turn on the CPU. A setting outlives the
+# transaction, whose results do not.
+CLAIM = f"""
+    SELECT set_config(
+               'queue_job_cron_jobrunner.claimed',
+               ARRAY[
+                   started,
+                   CASE WHEN started AND %(wakes)s THEN (
+                       SELECT is_new
+                         FROM queue_job_wake(NULL, %(runner)s, NULL, TRUE)
+                   ) END
+               ]::text,
+               FALSE
+           )
+      FROM {_START.format("%(start)s")} AS started;
+    COMMIT AND CHAIN;
+    SELECT current_setting('queue_job_cron_jobrunner.claimed')::boolean[]
 """
 
 
@@ -154,16 +177,12 @@ class CachesChanged(Exception):
 
 
 class Job(NamedTuple):
-    """The job that was taken. ``start`` is the ``date_started`` of this claim, None if
-    it was only locked: with microseconds, it tells one claim of a job from the next."""
-
     id: int
     channel: str
-    start: Any
 
 
 class Choice:
-    """Which job starts next, taken in the transaction of the cursor.
+    """Which job starts next.
 
     ``job`` is the :class:`Job`, None if none may start; ``held``: what could have
     started is locked by somebody else; ``flooded``: more etas may have passed.
@@ -171,8 +190,7 @@ class Choice:
     :param cr: its transaction has to see all earlier claims, if it is a claim
     :param channels: the :class:`Channels` in force
     :param now: PostgreSQL's time of the decision, a naive datetime in UTC
-    :param take: takes the job of that id, and returns its start; None if somebody else
-        holds it
+    :param take: tells whether the job of that id can be had, for nobody else holds it
     :param seen: a :class:`Look` of this transaction
     """
 
@@ -198,10 +216,10 @@ class Choice:
         self._note_holds()
         while found := self._next():
             head, channel = found
-            if start := take(head.id):
+            if take(head.id):
                 if self._is_dear:
                     self.look.begin = head
-                self.job = Job(head.id, channel, start)
+                self.job = Job(head.id, channel)
                 self.decision.start(head.id, channel)
                 return
             self.held = True
@@ -268,21 +286,24 @@ def lock_job(cr, job_id):
     return bool(cr.rowcount)
 
 
-def start_job(cr, job_id, runner=None, first=""):
+def start_job(cr, job_id, runner=None, throttled=()):
     """Set the job to started by this process and give it its lock's row.
 
-    :param first: what is to be executed in the same round trip
-    :return: its start, None if somebody else holds it
+    :param throttled: the names of the channels whose throttle begins anew
+    :return: False if somebody else holds it
     """
-    values = {"id": job_id, "pid": os.getpid(), "runner": runner}
-    cr.execute(first + START, values, log_exceptions=False)
+    values = _start_of(job_id, runner, throttled)
+    cr.execute(START, values, log_exceptions=False)
     return cr.fetchone()[0]
 
 
-def note_start(cr, throttled):
-    """Let the throttle of these channels begin anew."""
-    if throttled:
-        cr.execute(NOTE_START, {"names": throttled}, log_exceptions=False)
+def _start_of(job_id, runner, throttled):
+    return {
+        "id": job_id,
+        "pid": os.getpid(),
+        "runner": runner,
+        "throttled": list(throttled),
+    }
 
 
 def channels_in_force(cr):
@@ -315,14 +336,28 @@ class Claims:
         self._begin = BEGIN_CLAIM.format(signals=f"ARRAY[{signals}]")
 
     def claim(self):
-        """Make the next job that may start this run's own, in a transaction that begins
-        here and is left open, with the claims' lock, for the caller to commit.
+        """Make the next job that may start this run's own, committed, with the claims'
+        lock given back; the transaction that follows is left open for the caller.
 
-        If another job could start beside it, somebody is woken, now or then.
+        If another job could start beside it, somebody is woken, now or then. If no job
+        may start, that of the look is left open, with the claims' lock.
 
         :return: the :class:`Choice`
         :raises CachesChanged, RegularRunnerActive, SwitchedOff: no job may be had now
         :raises psycopg2.Error: a conflict; roll back and try again
+        """
+        held = set()
+        while True:
+            choice = self._choose(held)
+            if not choice.job or self._start(choice):
+                return choice
+            held.add(choice.job.id)
+            self.cr.commit()  # the lock is taken before the next look's snapshot
+
+    def _choose(self, held):
+        """Return the :class:`Choice` of a new look, in its transaction.
+
+        :param held: ids of jobs that somebody else holds
         """
         known = (
             self._known if self._known and self._known.is_worth_remembering() else None
@@ -355,11 +390,8 @@ class Claims:
                 self._channels = Channels({ROOT: Limits(paused=True)})
             self._version = version
         seen = read_look(rows, now, known)
-        choice = Choice(self.cr, self._channels, now, self._start, seen)
+        choice = Choice(self.cr, self._channels, now, lambda job: job not in held, seen)
         self._known = choice.look
-        if choice.job:
-            note_start(self.cr, self._channels.throttled(choice.job.channel))
-            self._wake_for_the_rest(choice)
         return choice
 
     def session(self):
@@ -385,24 +417,31 @@ class Claims:
             self._execute(wake.LEAVE, wake.NO_IDLE_LIMIT if self.lingers else {})
             self.is_present = self.lingers = False
 
-    def _start(self, job_id):
+    def _start(self, choice):
+        """Start the chosen job, see to what else could start beside it, and commit;
+        return False if somebody else holds it."""
         first = ""
         if self.lingers:
             first = self._set(wake.NO_IDLE_LIMIT) + wake.STOP_LINGERING
             first %= {"runner": self.runner}
-        start = start_job(self.cr, job_id, self.runner, first)
-        self.lingers = False
-        return start
-
-    def _wake_for_the_rest(self, choice):
-        if not choice.look.runners - choice.look.busy - {self.runner}:
-            return
-        if choice.has_more():
-            wake.ask(self.cr, self.runner)
-        elif moment := choice.next_moment():
-            if moment != self._handed_on:
-                wake.hand_on(self.cr, self.runner, moment, choice.now)
-                self._handed_on = moment
+            self.lingers = False
+        others = choice.look.runners - choice.look.busy - {self.runner}
+        wakes = bool(others) and choice.has_more()
+        moment = choice.next_moment() if others and not wakes else None
+        if moment and moment != self._handed_on:
+            wake.hand_on(self.cr, self.runner, moment, choice.now)
+            self._handed_on = moment
+        throttled = self._channels.throttled(choice.job.channel)
+        values = {
+            **_start_of(choice.job.id, self.runner, throttled),
+            "start": choice.now,
+            "wakes": wakes,
+        }
+        self.cr.execute(first + CLAIM, values, log_exceptions=False)
+        is_started, is_new = self.cr.fetchone()[0]
+        if is_new:
+            wake.notify(self.cr)
+        return is_started
 
     def _execute(self, statement, limit):
         values = {"runner": self.runner}

@@ -115,15 +115,17 @@ class Run:
             try:
                 if not self._open_work():
                     continue
+                self.guard.is_busy = True
+                if self.budget.stopping():
+                    continue
                 choice = self._claim()
                 if choice.job:
-                    self.guard.is_busy = True
-                    if self.budget.stopping():
-                        continue
-                    self._commit_claim()
-                    self._process(choice.job)
+                    self._note_progress()
+                    self._process(choice.job.id, choice.now)
                     self._rescue(choice)
-                elif not (self._rescue(choice) or self._wait(choice)):
+                    continue
+                self.guard.is_busy = False
+                if not (self._rescue(choice) or self._wait(choice)):
                     return None
             except CachesChanged:
                 self.control.rollback()
@@ -157,7 +159,7 @@ class Run:
         return env["queue.job"].browse(job_ids)
 
     def _claim(self):
-        """Return the :class:`Choice` of a claim, whose transaction is open.
+        """Return the :class:`Choice` of a claim.
 
         :raises psycopg2.Error: other claims were in the way every time.
         """
@@ -170,27 +172,23 @@ class Run:
                     raise
             time.sleep(random.uniform(0, 0.001 * 2**attempt))
 
-    def _commit_claim(self):
-        """Commit, so that everyone sees the job as started.
-
-        The first one is progress in Odoo's eyes: it would take killed runs for timeouts
-        without any.
-        """
+    def _note_progress(self):
+        """The first job is progress in Odoo's eyes: it would take killed runs for
+        timeouts without any."""
         self.jobs += 1
         if self.jobs == 1:
             self.env["ir.cron"]._commit_progress(1, remaining=0)
         else:
             self.control.commit()  # pylint: disable=invalid-commit
 
-    def _process(self, job):
+    def _process(self, job_id, start):
         self.budget.feed_watchdog()
         try:
-            jobs = self._jobs(job.id)
-            jobs._process(commit=True, start=job.start, guard=self.guard)
+            self._jobs(job_id)._process(commit=True, start=start, guard=self.guard)
         except Lost as error:
             _logger.warning("%s", error)
         except Exception:
-            _logger.exception("Job %s is left to the rescue", job.id)
+            _logger.exception("Job %s is left to the rescue", job_id)
         finally:
             self.guard.is_busy = False
             self.work.close()

@@ -162,8 +162,7 @@ CREATE_WAKE = f"""
     END $$;
 """
 WAKE = """
-    SELECT *
-      FROM queue_job_wake(%(moment)s, %(runner)s, %(otherwise)s, %(locked)s)
+    SELECT woken FROM queue_job_wake(%(moment)s, %(runner)s, %(runner)s, %(locked)s)
 """
 
 LATEST = datetime(9999, 12, 31)  # a second is added to it
@@ -207,13 +206,13 @@ def tell(cr, moment=None):
     is_known = is_ahead and not cr.rowcount
     data[_SAID] = min(data[_SAID], moment + timedelta(seconds=is_known))
     if cr.rowcount and os.getenv("ODOO_NOTIFY_CRON_CHANGES"):
-        cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)
+        notify(cr)
 
 
 def _look_after(cr, data):
     try:
         if Registry(cr.dbname).ready:  # else an installation is on its way
-            wake(cr, moment=data[_SAID])
+            wake(cr, data[_SAID])
     except NO_CONNECTION as error:
         wake_later(cr.dbname, error)
     except Exception:
@@ -231,10 +230,11 @@ def wake(cr, moment=None, runner=None):
     :raises psycopg2.errors.LockNotAvailable: Odoo's crons are locked
     """
     connection = cr._cnx  # the cursor's own commit would run its hooks
-    for begin in (BEGIN_LOCKED, BEGIN):
-        locked = begin == BEGIN_LOCKED
+    for begin, locked in ((BEGIN_LOCKED, True), (BEGIN, False)):
+        values = {"moment": moment, "runner": runner, "locked": locked}
         try:
-            woken, _is_new = _ask(cr, begin, moment, runner, runner, locked)
+            cr.execute(begin + WAKE, values, log_exceptions=False)
+            woken = cr.fetchone()[0]
             connection.commit()
             break
         except (LockNotAvailable, DeadlockDetected):
@@ -246,7 +246,7 @@ def wake(cr, moment=None, runner=None):
             connection.rollback()
             raise
     if woken:
-        _environment(cr)["ir.cron"]._notifydb()
+        _crons(cr)._notifydb()
 
 
 def wake_apart(dbname, runner=None):
@@ -255,25 +255,9 @@ def wake_apart(dbname, runner=None):
         wake(cr, runner=runner)
 
 
-def ask(cr, runner):
-    """Do the same in a claim that leaves something to start.
-
-    :param runner: the id of the claim's own, which does not count
-    """
-    _woken, is_new = _ask(cr, runner=runner)
-    if is_new:
-        cr.postcommit.add(_environment(cr)["ir.cron"]._notifydb)
-
-
-def _ask(cr, begin="", moment=None, runner=None, otherwise=None, locked=True):
-    values = {
-        "moment": moment,
-        "runner": runner,
-        "otherwise": otherwise,
-        "locked": locked,
-    }
-    cr.execute(begin + WAKE, values, log_exceptions=False)
-    return cr.fetchone()
+def notify(cr):
+    """Let Odoo's cron workers look at the triggers after the commit."""
+    cr.postcommit.add(_crons(cr)._notifydb)
 
 
 def hand_on(cr, runner, moment, now):
@@ -284,8 +268,8 @@ def hand_on(cr, runner, moment, now):
     cr.postcommit.add(partial(arm, cr.dbname, seconds))
 
 
-def _environment(cr):
-    return api.Environment(cr, SUPERUSER_ID, {})
+def _crons(cr):
+    return api.Environment(cr, SUPERUSER_ID, {})["ir.cron"]
 
 
 # Timers. A process has one of each kind for each database, for the earliest moment that

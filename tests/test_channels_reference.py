@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from odoo.tests.common import TransactionCase
 
-from ..runner.claim import Choice, channels_in_force, lock_job, note_start, start_job
+from ..runner.claim import Choice, channels_in_force, lock_job, start_job
 from ..runner.decision import Limits
 from ..runner.look import look
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
@@ -91,8 +91,8 @@ class TestChannelsReference(TransactionCase):
             self.assertEqual(jobs._acquire_one_job(), job)
             if not job:
                 return started.mapped("uuid"), choice
-            start_job(cr, job.id)
-            note_start(cr, channels.throttled(choice.job.channel))
+            throttled = channels.throttled(choice.job.channel)
+            start_job(cr, job.id, throttled=throttled)
             started += job
             foreseen = choice.has_more()
             if with_memory:

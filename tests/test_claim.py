@@ -136,7 +136,7 @@ class TestClaim(RunCase):
     def test_process_frozen_in_its_claim_does_not_stop_the_others(self):
         job = self.enqueue("record", "job")
         frozen = self.cursor()
-        self.claims(frozen).claim()
+        self.claims(frozen)._choose(held=())
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
         with self.assertRaises(psycopg2.Error):

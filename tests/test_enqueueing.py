@@ -9,7 +9,7 @@ import psycopg2
 from odoo import SUPERUSER_ID, api
 
 from ..runner import run
-from ..runner.wake import BEGIN_LOCKED, MOMENT, PRESENCE, _timers, ask
+from ..runner.wake import BEGIN_LOCKED, MOMENT, PRESENCE, _timers
 from .common.run_case import PATIENCE, RunCase
 from .common.runner_case import RunnerCase
 
@@ -229,7 +229,6 @@ class TestEnqueueing(RunCase):
         job = self.enqueue("record", "job")
         frozen = self.cursor()
         frozen.execute(BEGIN_LOCKED)
-        ask(frozen, self.first)
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
         with self.assertRaises(psycopg2.Error):

@@ -7,7 +7,7 @@ from unittest.mock import patch
 from odoo.tests.common import TransactionCase
 
 from ..models.queue_job_why import ETA
-from ..runner.claim import channels_in_force, note_start, start_job
+from ..runner.claim import channels_in_force, start_job
 from ..runner.outlook import BEHIND, NEXT
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
 from .common.channel_cases import NOW, make_case, seeds
@@ -50,11 +50,9 @@ class TestWaitReference(TransactionCase):
             self.check_order(waits, job)
             if not job:
                 break
-            start_job(self.env.cr, job.id)
+            throttled = channels_in_force(self.env.cr).throttled(job.channel)
+            start_job(self.env.cr, job.id, throttled=throttled)
             job.invalidate_recordset()
-            self.env.flush_all()
-            channels = channels_in_force(self.env.cr)
-            note_start(self.env.cr, channels.throttled(job.channel))
 
     def waits(self):
         """Ask for each of the pending jobs, in order, without writing anything."""

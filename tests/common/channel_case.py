@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from ...runner import server_channels
-from ...runner.claim import channels_in_force, note_start
+from ...runner.claim import channels_in_force
 from .runner_case import RunnerCase
 
 VARIABLE = server_channels.VARIABLE
@@ -74,9 +74,8 @@ class ChannelCase(RunnerCase):
         job = self.env["queue.job"]._acquire_one_job()
         if job:
             self.env.flush_all()
-            channels = channels_in_force(self.env.cr)
-            self.start(job)
-            note_start(self.env.cr, channels.throttled(job.channel))
+            throttled = channels_in_force(self.env.cr).throttled(job.channel)
+            self.start(job, throttled=throttled)
         return job
 
     def start_all(self):

@@ -27,7 +27,7 @@ INSERT = """
 def at(moment):
     """Let that be PostgreSQL's time in claims, for as long as the block lasts."""
     time = f"'{moment}'::timestamp"
-    statements = ("BEGIN_CLAIM", "START", "NOTE_START")
+    statements = ("BEGIN_CLAIM", "START")
     with (
         patch.multiple(
             claim,

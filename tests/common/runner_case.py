@@ -76,10 +76,10 @@ class RunnerCase(TransactionCase):
         delayable = self.model.with_delay(**options)
         return getattr(delayable, method)(*args).db_record()
 
-    def start(self, job, runner=None):
+    def start(self, job, runner=None, throttled=()):
         """Let a runner start the job, by default the first one."""
         job.flush_recordset()
-        start_job(self.env.cr, job.id, (runner or self.runner).id)
+        start_job(self.env.cr, job.id, (runner or self.runner).id, throttled)
         job.invalidate_recordset()
 
     def force(self, jobs, **values):
