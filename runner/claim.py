@@ -13,7 +13,7 @@ import logging
 import os
 from bisect import insort
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import wake
 from .decision import ROOT, THROTTLED, Channels, Head, Limits
