@@ -352,7 +352,8 @@ class Claims:
             if not choice.job or self._start(choice):
                 return choice
             held.add(choice.job.id)
-            self.cr.commit()  # the lock is taken before the next look's snapshot
+            # the next look's snapshot is taken after the lock
+            self.cr.commit()  # pylint: disable=invalid-commit
 
     def _choose(self, held):
         """Return the :class:`Choice` of a new look, in its transaction.

@@ -8,11 +8,13 @@ from .plans import ENDLESS, HELD
 
 
 def edit(env):
-    """Edit jobs that run: whether that is refused or not."""
+    """Edit jobs that run, whether that is refused or not: but those that hold others,
+    which an edit of a dead one would let go first."""
     from odoo import fields
     from odoo.exceptions import UserError
 
-    for job in _jobs(env).search([("state", "=", "started")]):
+    running = [("state", "=", "started"), ("name", "not like", HELD)]
+    for job in _jobs(env).search(running):
         for values in ({"priority": 5}, {"eta": fields.Datetime.now()}):
             try:
                 job.write(values)
