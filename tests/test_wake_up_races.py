@@ -169,6 +169,7 @@ class TestWakeUpRaces(RunCase):
     def test_commit_during_the_last_look_of_a_run(self):
         for go_on in (self.go_on_first, self.go_on_late):
             with self.subTest(go_on.__name__), patch.object(run, "LINGER", 0):
+                self.query("DELETE FROM queue_job RETURNING id")
                 self.enqueue_in_the_middle_of_a_look(go_on)
                 self.assertWoken(self.runner)
 
