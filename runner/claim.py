@@ -26,6 +26,7 @@ from .look import (
     MUCH,
     NOW,
     PLACE,
+    PLANNED_ONCE,
     heads,
     holds,
     look,
@@ -109,14 +110,11 @@ LOCK = "SELECT 1 FROM queue_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 # Unless somebody else holds it. date_enqueued is what the regular runner's rescue looks
 # at. The starts of throttled channels stand apart from the job, whose retry clears its
 # own, and from the channel's row, which a manager may be editing.
-CREATE_START = """
+CREATE_START = f"""
     CREATE FUNCTION queue_job_start(
         job int, process int, runner int, start timestamp, throttled varchar[]
     )
-    RETURNS boolean
-    LANGUAGE plpgsql
-    SET enable_seqscan = off
-    SET plan_cache_mode = force_generic_plan
+    RETURNS boolean {PLANNED_ONCE}
     AS $$
     BEGIN
         PERFORM FROM queue_job WHERE id = job FOR NO KEY UPDATE SKIP LOCKED;

@@ -53,7 +53,8 @@ _guards = set()
 class Guard:
     """Watches the jobs of one run.
 
-    ``is_busy`` is set by the run, from a claim until the end of its job is stored.
+    ``is_busy`` is set by the run, from before a claim until the end of its job is
+    stored.
 
     :param sessions: returns the pids of PostgreSQL's processes, beside the job's, that
         make the run's runner look busy

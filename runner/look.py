@@ -137,6 +137,12 @@ HEADS = f"""
     SELECT 'ready', head.*, NULL::int FROM head
 """
 
+# And never by reading the whole table, whatever it looked like at that time.
+PLANNED_ONCE = """
+    LANGUAGE plpgsql
+    SET enable_seqscan = off
+    SET plan_cache_mode = force_generic_plan
+"""
 _COLUMNS = """
     kind text, channel varchar, priority int, moment timestamp, id int, runner int
 """
@@ -146,11 +152,9 @@ def _function(signature, *queries):
     queries = "".join(f"RETURN QUERY {query};" for query in queries)
     return f"""
         CREATE FUNCTION {signature} RETURNS TABLE ({_COLUMNS})
-        LANGUAGE plpgsql STABLE
-        SET enable_seqscan = off
+        {PLANNED_ONCE} STABLE
         SET enable_sort = off
         SET jit = off
-        SET plan_cache_mode = force_generic_plan
         AS $$
         #variable_conflict use_column
         BEGIN

@@ -34,7 +34,7 @@ from odoo.sql_db import db_connect
 
 from .budget import serves_crons
 from .copies import MARK
-from .look import IS_RUNNER, IS_RUNNING, NOW
+from .look import IS_RUNNER, IS_RUNNING, NOW, PLANNED_ONCE
 
 _logger = logging.getLogger(__name__)
 
@@ -107,10 +107,7 @@ CREATE_WAKE = f"""
     CREATE FUNCTION queue_job_wake(
         moment timestamp, leaving int, otherwise int, locked boolean,
         OUT woken int, OUT is_new boolean
-    )
-    LANGUAGE plpgsql
-    SET enable_seqscan = off
-    SET plan_cache_mode = force_generic_plan
+    ) {PLANNED_ONCE}
     AS $$
     DECLARE
         one int;

@@ -250,6 +250,17 @@ class TestWakeUpRaces(RunCase):
             env["queue.job.demo.ledger"].with_delay().record("job")
         self.assertWoken(self.runner)
 
+    def test_claim_notifies_of_triggers_of_its_own_only(self):
+        """With more runners than cron workers, one stands until a worker is free."""
+        second = self.add_second()
+        for _number in range(3):
+            self.enqueue("record", "job")
+        self.forget()
+        self.claim()
+        self.assertWoken(second)
+        self.claim()
+        self.assertFalse(self.notified())
+
     # Run Manually
 
     def test_runner_whose_row_is_held_is_passed_over(self):
