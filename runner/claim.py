@@ -344,19 +344,18 @@ class Claims:
         :raises CachesChanged, RegularRunnerActive, SwitchedOff: no job may be had now
         :raises psycopg2.Error: a conflict; roll back and try again
         """
-        held = set()
-        while True:
-            choice = self._choose(held)
-            if not choice.job or self._start(choice):
-                return choice
-            held.add(choice.job.id)
-            # the next look's snapshot is taken after the lock
+        choice = self._choose()
+        if choice.job and not self._start(choice):  # somebody else holds it
             self.cr.commit()  # pylint: disable=invalid-commit
+            choice = self._choose(partial(lock_job, self.cr))
+            if choice.job:
+                self._start(choice)
+        return choice
 
-    def _choose(self, held):
-        """Return the :class:`Choice` of a new look, in its transaction.
+    def _choose(self, take=bool):
+        """Return the :class:`Choice` of a new look, in its transaction, the first one.
 
-        :param held: ids of jobs that somebody else holds
+        :param take: as for that; by default each job is held by nobody
         """
         known = (
             self._known if self._known and self._known.is_worth_remembering() else None
@@ -389,7 +388,7 @@ class Claims:
                 self._channels = Channels({ROOT: Limits(paused=True)})
             self._version = version
         seen = read_look(rows, now, known)
-        choice = Choice(self.cr, self._channels, now, lambda job: job not in held, seen)
+        choice = Choice(self.cr, self._channels, now, take, seen)
         self._known = choice.look
         return choice
 
@@ -423,13 +422,11 @@ class Claims:
         if self.lingers:
             first = self._set(wake.NO_IDLE_LIMIT) + wake.STOP_LINGERING
             first %= {"runner": self.runner}
-            self.lingers = False
         others = choice.look.runners - choice.look.busy - {self.runner}
         wakes = bool(others) and choice.has_more()
         moment = choice.next_moment() if others and not wakes else None
         if moment and moment != self._handed_on:
             wake.hand_on(self.cr, self.runner, moment, choice.now)
-            self._handed_on = moment
         throttled = self._channels.throttled(choice.job.channel)
         values = {
             **_start_of(choice.job.id, self.runner, throttled),
@@ -438,6 +435,8 @@ class Claims:
         }
         self.cr.execute(first + CLAIM, values, log_exceptions=False)
         is_started, is_new = self.cr.fetchone()[0]
+        self.lingers = False
+        self._handed_on = moment or self._handed_on
         if is_new:
             wake.notify(self.cr)
         return is_started

@@ -103,7 +103,7 @@ class Run:
 
     def _wake_another(self, otherwise):
         try:
-            wake.wake_apart(self.control.dbname, otherwise)
+            wake.wake_apart(self.control.dbname, runner=otherwise)
         except wake.NO_CONNECTION as error:
             wake.wake_later(self.control.dbname, error)
 

@@ -25,6 +25,7 @@ from weakref import WeakSet
 
 from psycopg2 import InterfaceError, OperationalError
 from psycopg2.errors import DeadlockDetected, LockNotAvailable
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.pool import PoolError
 
 from odoo import SUPERUSER_ID, api
@@ -207,9 +208,14 @@ def tell(cr, moment=None):
 
 
 def _look_after(cr, data):
+    moment = data.pop(_SAID)  # what a later hook changes is looked after anew
     try:
-        if Registry(cr.dbname).ready:  # else an installation is on its way
-            wake(cr, data[_SAID])
+        if not Registry(cr.dbname).ready:  # an installation is on its way
+            return
+        if cr._cnx.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            wake(cr, moment)
+        else:  # an earlier hook, or a test, is in the middle of a transaction
+            wake_apart(cr.dbname, moment)
     except NO_CONNECTION as error:
         wake_later(cr.dbname, error)
     except Exception:
@@ -217,7 +223,8 @@ def _look_after(cr, data):
 
 
 def wake(cr, moment=None, runner=None):
-    """Find who looks, in a transaction between two of this cursor, committed here.
+    """Find who looks, in a transaction of its own on this cursor's connection, which
+    has none open.
 
     Under the claims' lock, if it can be had within 100 ms: one wake-up too many does no
     harm.
@@ -246,10 +253,10 @@ def wake(cr, moment=None, runner=None):
         _crons(cr)._notifydb()
 
 
-def wake_apart(dbname, runner=None):
+def wake_apart(dbname, moment=None, runner=None):
     """Do the same on a connection of its own."""
     with closing(db_connect(dbname).cursor()) as cr:
-        wake(cr, runner=runner)
+        wake(cr, moment, runner)
 
 
 def notify(cr):

@@ -8,26 +8,11 @@ from threading import Barrier
 import psycopg2
 
 from ..runner.run import CLAIM_TRIES
-from .common.run_case import PATIENCE, RUNNER, RunCase
+from .common.run_case import CONFLICTS, NO_CONFLICTS, PATIENCE, RUNNER, RunCase
 
 RUNNERS = 6
 
 # a sequence is not rolled back: it counts the conflicts
-CONFLICTS = """
-    CREATE SEQUENCE conflicts;
-    CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF nextval('conflicts') <= {count} THEN
-                RAISE 'conflict' USING ERRCODE = '{sqlstate}';
-            END IF;
-            RETURN NEW;
-        END
-    $$;
-    CREATE TRIGGER conflict BEFORE UPDATE ON queue_job FOR EACH ROW
-        WHEN (OLD.state = 'pending' AND NEW.state = 'started')
-        EXECUTE FUNCTION conflict();
-"""
-NO_CONFLICTS = "DROP SEQUENCE conflicts; DROP FUNCTION conflict CASCADE"
 WAITING_CLAIM = """
     SELECT xact_start
       FROM pg_stat_activity
@@ -98,6 +83,17 @@ class TestClaim(RunCase):
         self.assertEqual(self.state(held), "pending")
         self.assertEqual(self.triggers(), 1)
 
+    def test_many_held_jobs_are_gone_past_once(self):
+        with self.transaction() as env:
+            for number in range(60):
+                env["queue.job.demo.ledger"].with_delay().record(str(number))
+        self.hold("SELECT 1 FROM queue_job FOR UPDATE")
+        cr = self.cursor()
+        choice = self.claims(cr).claim()
+        self.assertIsNone(choice.job)
+        self.assertTrue(choice.held)
+        self.assertLess(cr.sql_log_count, 60 * 3)
+
     def test_conflicts_of_the_claim_are_tried_again(self):
         for sqlstate in ("40001", "40P01", "55P03"):
             with self.subTest(sqlstate=sqlstate):
@@ -136,7 +132,7 @@ class TestClaim(RunCase):
     def test_process_frozen_in_its_claim_does_not_stop_the_others(self):
         job = self.enqueue("record", "job")
         frozen = self.cursor()
-        self.claims(frozen)._choose(held=())
+        self.claims(frozen)._choose()
         self.start(self.run_jobs, 60).result(PATIENCE)
         self.assertEqual(self.state(job), "done")
         with self.assertRaises(psycopg2.Error):

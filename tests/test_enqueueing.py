@@ -10,7 +10,7 @@ from odoo import SUPERUSER_ID, api
 
 from ..runner import run
 from ..runner.wake import BEGIN_LOCKED, MOMENT, PRESENCE, _timers
-from .common.run_case import PATIENCE, RunCase
+from .common.run_case import CONFLICTS, PATIENCE, RunCase
 from .common.runner_case import RunnerCase
 
 DUE = """
@@ -234,6 +234,17 @@ class TestEnqueueing(RunCase):
         with self.assertRaises(psycopg2.Error):
             frozen.execute("SELECT 1", log_exceptions=False)
 
+    def test_run_that_lingers_starts_a_job_after_a_conflict(self):
+        claims = self.enter(self.first, linger=True)
+        self.enqueue("record", "job")
+        self.execute(CONFLICTS.format(count=1, sqlstate="40001"))
+        with self.assertRaises(psycopg2.errors.SerializationFailure):
+            claims.claim()
+        claims.cr.rollback()
+        self.assertTrue(claims.claim().job)
+        claims.cr.execute("SHOW idle_session_timeout")
+        self.assertEqual(claims.cr.fetchone(), ("0",))
+
     def test_eta_wakes_a_run_that_hands_it_on(self):
         self.enqueue("record", "job", eta=100)
         self.assertEqual(self.triggered(), [self.first])
@@ -313,6 +324,18 @@ class TestRunsAmongThemselves(RunCase):
         [moment] = self.query("SELECT call_at FROM ir_cron_trigger")
         end = self.job(first)["date_started"] + timedelta(seconds=100)
         self.assertEqual(moment, (end.replace(microsecond=0),))
+
+    def test_moment_is_handed_on_again_after_a_conflict(self):
+        self.enqueue("record", "ahead", eta=50)
+        self.enqueue_jobs(1)
+        claims = self.claims()
+        self.execute(CONFLICTS.format(count=1, sqlstate="40001"))
+        with self.assertRaises(psycopg2.errors.SerializationFailure):
+            claims.claim()
+        claims.cr.rollback()
+        claims.claim()
+        claims.cr.commit()
+        self.assertEqual(len(self.triggered()), 1)
 
     def test_run_that_leaves_hands_on_the_end_of_a_throttle_once(self):
         self.limit(throttle=100)

@@ -250,6 +250,20 @@ class TestWakeUpRaces(RunCase):
             env["queue.job.demo.ledger"].with_delay().record("job")
         self.assertWoken(self.runner)
 
+    def test_hooks_beside_that_of_a_wake_up(self):
+        """One leaves a write to the next commit, and one enqueues."""
+        with self.transaction() as env:
+            enqueue = env["queue.job.demo.ledger"].with_delay().record
+            write = "UPDATE res_partner SET ref = 'written' WHERE id = 1"
+            env.cr.postcommit.add(partial(env.cr.execute, write))
+            enqueue("job")
+            env.cr.postcommit.add(self.forget)
+            env.cr.postcommit.add(partial(enqueue, "late"))
+            env.cr.commit()
+        self.assertWoken(self.runner)
+        written = self.query("SELECT ref FROM res_partner WHERE id = 1")
+        self.assertEqual(written, [("written",)])
+
     def test_claim_notifies_of_triggers_of_its_own_only(self):
         """With more runners than cron workers, one stands until a worker is free."""
         second = self.add_second()

@@ -19,6 +19,22 @@ from .server_case import PATIENCE, ServerCase
 
 ADDON = "odoo.addons.queue_job_cron_jobrunner"
 RUNNER = "queue_job_cron_jobrunner.queue_job_cron"
+# The first claims that start a job.
+CONFLICTS = """
+    CREATE SEQUENCE conflicts;
+    CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('conflicts') <= {count} THEN
+                RAISE 'conflict' USING ERRCODE = '{sqlstate}';
+            END IF;
+            RETURN NEW;
+        END
+    $$;
+    CREATE TRIGGER conflict BEFORE UPDATE ON queue_job FOR EACH ROW
+        WHEN (OLD.state = 'pending' AND NEW.state = 'started')
+        EXECUTE FUNCTION conflict();
+"""
+NO_CONFLICTS = "DROP SEQUENCE conflicts; DROP FUNCTION conflict CASCADE"
 
 
 class RunCase(ServerCase):
