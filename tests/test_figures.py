@@ -1,7 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Screens and figures: the call for monitoring."""
 
-from contextlib import closing
 from datetime import timedelta
 
 from odoo.exceptions import AccessError
@@ -9,10 +8,9 @@ from odoo.fields import Datetime
 from odoo.service.model import call_kw
 from odoo.tools import mute_logger
 
-from odoo.addons.queue_job.jobrunner.runner import Database
-
 from ..runner.claim import start_job
 from .common.channel_case import LOGGER, ChannelCase
+from .common.regular_server import regular_runner
 
 HOUR = timedelta(hours=1)
 
@@ -108,7 +106,7 @@ class TestFigures(ChannelCase):
         start_job(self.env.cr, second.id)  # nobody's
         figures = {"active": 2, "working": 1, "standing_aside": 0}
         self.assertEqual(self.figures()["runners"], figures)
-        with closing(Database(self.env.cr.dbname)):
+        with regular_runner(self.env.cr.dbname):
             figures = {"active": 2, "working": 1, "standing_aside": 1}
             self.assertEqual(self.figures()["runners"], figures)
 

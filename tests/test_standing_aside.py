@@ -4,9 +4,10 @@
 import logging
 from contextlib import closing
 
-from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID, Database
+from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
 
 from ..runner import regular
+from .common.regular_server import regular_runner
 from .common.run_case import ADDON, RunCase
 
 
@@ -19,8 +20,7 @@ class TestStandingAside(RunCase):
         self.id = self.enqueue("record", "job")
 
     def regular_runner(self):
-        """Be the regular runner: its connection to the database holds its lock."""
-        return closing(Database(self.database))
+        return regular_runner(self.database)
 
     def assertNothingDone(self):
         self.assertEqual(self.state(self.id), "pending")

@@ -10,10 +10,10 @@ from odoo.tests import Form
 from odoo.tools import mute_logger
 
 from odoo.addons.queue_job.delay import chain
-from odoo.addons.queue_job.jobrunner.runner import Database
 
 from ..runner.outlook import may_any_start
 from .common.channel_case import LOGGER, ChannelCase
+from .common.regular_server import regular_runner
 
 HOUR = timedelta(hours=1)
 LONG_AGO = "UPDATE ir_cron SET nextcall = '2020-01-02', lastcall = '2020-01-01'"
@@ -177,7 +177,7 @@ class TestWhy(ChannelCase):
 
     def test_regular_runner_in_charge(self):
         job = self.enqueue("leave", "a")
-        with closing(Database(self.env.cr.dbname)):
+        with regular_runner(self.env.cr.dbname):
             text = "The regular runner is in charge of this database"
             self.assertIn(text, self.why(job))
         self.assertNext(job)

@@ -1,21 +1,31 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The regular runner of queue_job, in charge of a database: its connection, or all."""
 
 import os
 import socket
-from contextlib import closing
+from contextlib import closing, contextmanager
 from unittest.mock import patch
 
-from odoo.addons.queue_job.jobrunner.runner import PG_ADVISORY_LOCK_ID
+from odoo.sql_db import db_connect
 
-from .server import OdooServer
+from odoo.addons.queue_job.jobrunner.runner import Database
 
-IN_CHARGE = f"""
-    SELECT 1
-      FROM pg_locks
-     WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
-       AND ((classid::bigint << 32) | objid::bigint) = {PG_ADVISORY_LOCK_ID}
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+from ...runner.regular import IS_ACTIVE
+from .server import OdooServer, wait_until
+
+
+@contextmanager
+def regular_runner(dbname):
+    """Its connection, with its lock, which PostgreSQL releases after it is closed."""
+    with closing(Database(dbname)) as runner:
+        yield runner
+    with closing(db_connect(dbname).cursor()) as cr:
+
+        def has_gone():
+            cr.execute(IS_ACTIVE)
+            return not cr.fetchone()[0]
+
+        wait_until(has_gone, 60, "its lock is released")
 
 
 class RegularServer:
@@ -41,5 +51,5 @@ class RegularServer:
         self.addCleanup(server.kill)
         with patch.dict(os.environ, {"ODOO_QUEUE_JOB_CHANNELS": "root:1", **variables}):
             server.start()
-        self.wait(server, lambda: self.query(IN_CHARGE), "it is in charge")
+        self.wait(server, lambda: self.query(IS_ACTIVE)[0][0], "it is in charge")
         return server
