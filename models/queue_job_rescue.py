@@ -1,6 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""What is told of jobs of dead workers, and the release of jobs left waiting."""
 
 import logging
+
+from psycopg2.extensions import TransactionRollbackError
 
 from odoo import fields, models
 
@@ -81,6 +84,8 @@ class QueueJob(models.Model):
                 _logger.warning("Job %s was left waiting by its dependencies", job.uuid)
             jobs.write({"state": PENDING})
             commit_then_run_hooks(cr)
+        except TransactionRollbackError:
+            self._undo()  # the next rescue looks again
         except Exception:
             _logger.exception("Waiting jobs could not be looked after")
             self._undo()

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from psycopg2 import OperationalError
-from psycopg2.extensions import TransactionRollbackError
 
 from .look import IS_RUNNING, NOW, SINCE
 from .regular import IS_AWAY
@@ -144,7 +143,7 @@ def rescue(cr, running, now, message):
                 if dead.end != "pending":
                     ended.append((job_id, text))
             cr.commit()  # pylint: disable=invalid-commit
-        except (TransactionRollbackError, OperationalError) as error:
+        except OperationalError as error:
             if cr.closed:
                 raise
             cr.rollback()
@@ -241,14 +240,21 @@ WAITING_JOBS = f"""
     ORDER BY id
        LIMIT {SWEEP_BATCH}
 """
+# One that somebody has locked is found when its turn comes again: a run is present
+# here, and others rely on it.
+LOCK_STRANDED = """
+    SELECT id FROM queue_job WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED
+"""
 
 
 def stranded(cr):
-    """Return the ids of waiting jobs whose dependencies are all done.
+    """Return the ids of waiting jobs whose dependencies are all done, locked.
 
     Their last parent's process died before it could release them. A batch of the
     waiting jobs is looked at each minute, in turn; the position is stored in this
     transaction.
+
+    :raises psycopg2.errors.SerializationFailure: one of them has been changed meanwhile
     """
     cr.execute(LAST_SWEEP, log_exceptions=False)
     if not (position := cr.fetchone()):
@@ -256,4 +262,6 @@ def stranded(cr):
     cr.execute(WAITING_JOBS, position)
     waiting = cr.fetchall()
     cr.execute(STORE_SWEEP, [waiting[-1][0] if len(waiting) == SWEEP_BATCH else 0])
-    return [job_id for job_id, is_stranded in waiting if is_stranded]
+    found = [job_id for job_id, is_stranded in waiting if is_stranded]
+    cr.execute(LOCK_STRANDED, [found], log_exceptions=False)
+    return [job_id for (job_id,) in cr.fetchall()]

@@ -3,14 +3,16 @@
 
 import json
 import time
+from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 from odoo.service.model import retrying
 
 from odoo.addons.queue_job.delay import chain, group
 
+from ..models import queue_job_rescue
 from ..runner import wake
-from ..runner.rescue import SWEEP_KEY
+from ..runner.rescue import SWEEP_KEY, stranded
 from .common.run_case import ADDON, PATIENCE, RunCase
 from .common.runner_case import mute_sql_errors
 from .common.server_case import PREFORK, ServerCase
@@ -140,6 +142,46 @@ class TestRelease(RunCase):
         with self.assertLogs(ADDON, "WARNING"):
             self.rescue()
         self.assertEqual(self.state(child), "pending")
+
+    def strand(self):
+        """Return the id of a child whose parents are done, and not released."""
+        child = self.enqueue_family()
+        self.finish_parent()
+        self.finish_parent()
+        self.execute(FINISHED_BEFORE)
+        self.triggers()
+        self.execute(NEVER_SWEPT)
+        return child
+
+    def assertRescuedLater(self, child):
+        self.assertEqual(self.state(child), "wait_dependencies")
+        self.execute(NEVER_SWEPT)
+        with self.assertLogs(ADDON, "WARNING"):
+            self.rescue()
+        self.assertReleasedOnce(child)
+
+    def test_user_who_changes_a_stranded_job_holds_up_no_run(self):
+        child = self.strand()
+        run, user = self.cursor(), self.cursor()
+        user.execute("UPDATE queue_job SET priority = 1 WHERE id = %s", [child])
+        self.start(self.rescue, run).result(PATIENCE)
+        user.rollback()
+        self.assertRescuedLater(child)
+
+    def test_stranded_job_that_a_user_has_just_changed_is_no_error(self):
+        child = self.strand()
+
+        def stranded_in_old_snapshot(cr):
+            cr.execute("SELECT 1 FROM queue_job")
+            self.execute("UPDATE queue_job SET priority = 1 WHERE id = %s", child)
+            return stranded(cr)
+
+        with (
+            patch.object(queue_job_rescue, "stranded", stranded_in_old_snapshot),
+            self.assertNoLogs(ADDON, "WARNING"),
+        ):
+            self.rescue()
+        self.assertRescuedLater(child)
 
     def milliseconds_per_job(self):
         [(pending,)] = self.query(
