@@ -27,6 +27,7 @@ addons_path = {addons}
 data_dir = {folder}/data
 http_interface = 127.0.0.1
 without_demo = True
+skip_auto_install = True
 """
 
 

@@ -7,7 +7,7 @@ from . import cache
 from .process import run, run_shell
 from .report import step
 
-BASE = "base,web,mail,queue_job"
+BASE = "base,web,mail,rpc,queue_job"
 DEMO = f"{cache.NAME}_demo"
 NOT_INSTALLED = {"tests", "readme", "i18n", "README.rst", "LICENSE"}
 KEPT = 3
