@@ -52,7 +52,8 @@ class TestPostgres(ServerCase):
         server = self.start_server(*PREFORK, "--max-cron-threads=2")
         self.enqueue(["long"], "sleep", 5, priority=1)
         self.wait(server, self.job_is("long", "started"), "it runs")
-        [(session, _mode)] = self.query(PRESENT)
+        runner = self.job("long")["runner_id"]
+        [(session, _mode)] = self.query(f"{PRESENT} AND objid = %s", runner)
         os.kill(session, signal.SIGSTOP)
         self.addCleanup(os.kill, session, signal.SIGCONT)
         others = self.enqueue([f"other {number}" for number in range(10)])
