@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from matplotlib import rcParams
 from matplotlib.figure import Figure
+from tabulate import tabulate
 
 from .site import OURS, PEER, REGULAR, TITLES
 
@@ -159,19 +160,13 @@ def tables(figures, goals):
     reached = [
         [g["goal"], g["bound"], _text(g["figure"]), MET[g["met"]]] for g in goals
     ]
-    return "\n".join(
-        [_table(heads, lines), _table(["goal", "bound", "figure", ""], reached)]
-    )
+    goals_table = _table(["goal", "bound", "figure", ""], reached)
+    return f"{_table(heads, lines)}\n\n{goals_table}\n"
 
 
 def _table(heads, lines):
-    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
-    under = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
-    text = ""
-    for first, *others in (heads, under, *lines):
-        cells = map(str.rjust, others, widths[1:])
-        text += f"| {' | '.join([first.ljust(widths[0]), *cells])} |\n"
-    return text
+    style = {"tablefmt": "pipe", "colglobalalign": "right", "colalign": ["left"]}
+    return tabulate(lines, heads, disable_numparse=True, **style)
 
 
 def draw(path, figures, about):
