@@ -35,10 +35,15 @@ class Options(argparse.ArgumentParser):
             f"./dev/{name}", description=description, formatter_class=style
         )
 
-    def add_number(self, name, what, default, shown="%(default)s"):
-        what = f"{what} (default: {shown})"
-        number = {"type": int, "default": default, "metavar": "N", "help": what}
-        self.add_argument(f"--{name}", **number)
+    def add_number(self, name, what, default, least=0, shown="%(default)s"):
+        def number(text):
+            if int(text) < least:
+                raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+            return int(text)
+
+        what = f"{what} (default: {shown}, at least {least})"
+        options = {"type": number, "default": default, "metavar": "N", "help": what}
+        self.add_argument(f"--{name}", **options)
 
     def add_seed(self, what):
         self.add_number("seed", what, random.randrange(10**6), shown="any")

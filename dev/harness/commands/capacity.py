@@ -61,17 +61,15 @@ def main(argv):
 
 def _parse(argv):
     parser = Options("capacity", __doc__)
-    jobs = f"how many jobs (default: {JOBS}, with --storm {BULK_JOBS})"
+    jobs = {"least": MINIMUM, "shown": f"{JOBS}, with --storm {BULK_JOBS}"}
     parser.add_argument("--storm", action="store_true", help="count the wake-ups")
-    parser.add_argument("--jobs", type=int, metavar="N", help=jobs)
+    parser.add_number("jobs", "how many jobs", None, **jobs)
     parser.add_number("kills", "how many cron workers to kill; none with --storm", 10)
     parser.add_number("least", "of its capacity a channel has to use so many %%", 90)
     parser.add_seed("which jobs, edits and kills")
     options = parser.parse_args(argv)
     if options.jobs is None:
         options.jobs = BULK_JOBS if options.storm else JOBS
-    if options.jobs < MINIMUM or options.kills < 0:
-        parser.error(f"at least {MINIMUM} jobs and 0 kills")
     return options
 
 

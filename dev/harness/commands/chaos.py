@@ -27,11 +27,11 @@ def main(argv):
 
 def _parse(argv):
     parser = Options("chaos", __doc__)
-    parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 2000)
+    parser.add_number("jobs", "how many jobs", 2000, least=MINIMUM)
     kills = "how many cron workers to kill; there are fewer of each other blow"
     parser.add_number("kills", kills, 60)
     servers = f"how many servers, each with {WORKERS} cron workers"
-    parser.add_number("servers", servers, 2)
+    parser.add_number("servers", servers, 2, least=1)
     parser.add_argument(
         "--blows",
         type=lambda text: text.split(","),
@@ -41,8 +41,6 @@ def _parse(argv):
     )
     parser.add_seed("which jobs and which blows")
     options = parser.parse_args(argv)
-    if options.jobs < MINIMUM or options.kills < 0 or options.servers < 1:
-        parser.error(f"at least {MINIMUM} jobs, 0 kills and 1 server")
     if unknown := set(options.blows) - set(KINDS):
         parser.error(f"no such blow: {', '.join(unknown)}")
     return options

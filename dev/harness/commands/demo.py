@@ -38,8 +38,9 @@ def main(argv):
 
 def _parse(argv):
     parser = Options("demo", __doc__)
-    parser.add_number("jobs", f"how many jobs, at least {MINIMUM}", 300)
-    parser.add_number("runners", "how many runners", None, shown="2, or 3 to serve")
+    parser.add_number("jobs", "how many jobs", 300, least=MINIMUM)
+    runners = {"least": 1, "shown": "2, with --serve 3"}
+    parser.add_number("runners", "how many runners", None, **runners)
     parser.add_argument(
         "--serve",
         action="store_true",
@@ -49,8 +50,6 @@ def _parse(argv):
     options = parser.parse_args(argv)
     if options.runners is None:
         options.runners = 3 if options.serve else 2
-    if options.jobs < MINIMUM or options.runners < 1:
-        parser.error(f"at least {MINIMUM} jobs and 1 runner")
     return options
 
 

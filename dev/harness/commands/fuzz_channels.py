@@ -15,11 +15,9 @@ TESTS = ["tests/test_channels_reference.py"]
 def main(argv):
     """Return 0 if all cases agree."""
     parser = Options("fuzz-channels", __doc__)
-    parser.add_number("cases", "how many", 1000)
+    parser.add_number("cases", "how many", 1000, least=1)
     parser.add_seed("the one of the first case")
     options = parser.parse_args(argv)
-    if options.cases < 1:
-        parser.error("at least 1 case")
     print(f"Seeds from {options.seed} on", flush=True)
     for name in ("cases", "seed"):
         variable = f"QUEUE_JOB_CRON_JOBRUNNER_FUZZ_{name.upper()}"
