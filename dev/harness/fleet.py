@@ -36,14 +36,15 @@ class Fleet:
     """A context with prefork servers, which are killed at its end: their runners might
     go on for long.
 
-    size: how many cron workers each of the servers has; variables: the environment
-    of the servers, if it is another one than ours.
+    env: their Environment; size: how many cron workers each of them has; variables:
+    those of the servers, if they are others than those of env.
     """
 
     def __init__(self, env, database, count, size, *options, variables=None):
         self.env = env
         odoo_server = load_from_tests(env.checkout, "server").OdooServer
         options = "--workers=1", f"--max-cron-threads={size}", *options
+        variables = variables or env.variables
         self.logs = [new_log(f"{database}-{n}") for n in range(1, count + 1)]
         self.servers = [
             odoo_server(database, *options, log=log, variables=variables)

@@ -15,7 +15,7 @@ from subprocess import Popen
 from typing import NamedTuple
 
 from .cache import new_log
-from .process import odoo_shell
+from .process import odoo_shell, wait_until
 from .report import Failure
 
 LIMIT = 5  # seconds, of a job that hangs
@@ -119,14 +119,14 @@ class Shell(NamedTuple):
 
 
 @contextmanager
-def enqueueing(database, runners, plan):
+def enqueueing(env, database, runners, plan):
     """The Shell that has so many runners and enqueues the plan, gone at the end.
 
     It is in a session of its own: Ctrl-C is for the command alone.
     """
     log = new_log(f"{database}-enqueue")
     code = CODE.format(runners=runners, plan=plan)
-    with odoo_shell(database, code, log, start_new_session=True) as process:
+    with odoo_shell(env, database, code, log, start_new_session=True) as process:
         yield Shell(process, log)
 
 
@@ -194,12 +194,12 @@ def _are_done(env, count):
 def wait_for(env, condition, what, patience=120):
     """Return when condition() is true, asked in new transactions.
 
-    :raises TimeoutError: it did not come true within so many seconds.
+    :raises Failure: it did not come true within so many seconds.
     """
-    deadline = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"Not within {patience} s: {what}")
-        time.sleep(0.1)
+
+    def is_true():
         env.cr.rollback()
         env.invalidate_all()
+        return condition()
+
+    wait_until(is_true, patience, f"Not within {patience} s: {what}")

@@ -48,7 +48,6 @@ def _addons_path(env, folder, wheels):
 
 def _install(env, path, addon):
     command = ["odoo", path, "--init", addon, "--stop-after-init"]
-    command += ["--no-http", "--max-cron-threads=0"]
     log, error = cache.new_log("peers"), f"{addon} could not be installed."
     with step(f"Installing {addon}"):
         run(command, log, error, env=env.variables)

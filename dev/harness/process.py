@@ -74,16 +74,17 @@ def attend(command, variables):
 
 
 @contextmanager
-def odoo_shell(database, code, log, **options):
+def odoo_shell(env, database, code, log, **options):
     """The process of an `odoo shell` that executes the code, gone at the end.
 
-    options: those of Popen.
+    env: an Environment; options: those of Popen.
     """
     with TemporaryFile() as script, log.open("ab") as output:
         script.write(code.encode())
         script.seek(0)
         process = subprocess.Popen(
-            ["odoo", "shell", "--database", database, "--no-http"],
+            _shell(database),
+            env=env.variables,
             stdin=script,
             stdout=output,
             stderr=output,
@@ -96,10 +97,14 @@ def odoo_shell(database, code, log, **options):
         process.wait()
 
 
-def run_shell(database, code, log, error, **options):
+def run_shell(env, database, code, log, error, **options):
     """Run an `odoo shell` that executes the code, as :func:`run` does."""
-    command = ["odoo", "shell", "--database", database, "--no-http"]
-    run(command, log, error, input=code.encode(), **options)
+    options |= {"env": env.variables, "input": code.encode()}
+    run(_shell(database), log, error, **options)
+
+
+def _shell(database):
+    return ["odoo", "shell", "--database", database, "--no-http"]
 
 
 def free_port(preferred):

@@ -104,7 +104,7 @@ def site(env, database, past, runners):
         with step(f"Letting its runners do {len(past.jobs)} jobs, and start others"):
             code = FILL.format(plan=past, runners=runners)
             log, error = new_log(f"{database}-fill"), "The jobs could not be enqueued."
-            run_shell(database, code, log, error, env=env.variables)
+            run_shell(env, database, code, log, error)
         yield f"http://127.0.0.1:{port}", fleet
 
 

@@ -58,11 +58,10 @@ class Templates:
             if template:
                 self.databases.copy(template, work)
             log, error = cache.new_log(name), f"{addons} could not be installed."
-            odoo = ["odoo", "-d", work, "--no-http", "--max-cron-threads=0"]
-            command = [*odoo, "-i", addons, "--stop-after-init"]
+            command = ["odoo", "-d", work, "-i", addons, "--stop-after-init"]
             run(command, log, error, env=self.env.variables)
             if not template:
-                run_shell(work, ATTACHMENTS, log, error, env=self.env.variables)
+                run_shell(self.env, work, ATTACHMENTS, log, error)
             self.databases.rename(work, name)
 
     def _addon_contents(self):

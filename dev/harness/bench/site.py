@@ -205,7 +205,7 @@ def _client(env, database):
     """A function that calls one of client.py in a process of its own."""
     log, (ours, theirs) = new_log(f"{database}-client"), Pipe()
     code = f"from harness.bench import client; client.serve(env, {theirs.fileno()})"
-    options = {"env": env.variables, "pass_fds": [theirs.fileno()]}
+    options = {"preexec_fn": die_with_us, "pass_fds": [theirs.fileno()]}
 
     def call(function, **arguments):
         try:
@@ -214,7 +214,7 @@ def _client(env, database):
         except (EOFError, OSError):
             raise Failure(f"A client has failed. Log: {log}") from None
 
-    with ours, odoo_shell(database, code, log, preexec_fn=die_with_us, **options):
+    with ours, odoo_shell(env, database, code, log, **options):
         theirs.close()
         yield call
 

@@ -169,7 +169,7 @@ class Blows:
     what no blow may come to.
     """
 
-    def __init__(self, trial, fleet, planned=()):
+    def __init__(self, trial, fleet, planned):
         self.trial = trial
         self.fleet = fleet
         self.planned = list(planned)
@@ -332,15 +332,14 @@ class Blows:
     def _as_manager(self, name):
         """Call a function of manager.py."""
         code = f"from harness.chaos import manager; manager.{name}(env)"
-        run_shell(self.trial.database, code, self._log, **BRIEFLY)
+        run_shell(self.trial.env, self.trial.database, code, self._log, **BRIEFLY)
 
     def _upgrade(self, rng):
         """Upgrade the addon beside a job that outlasts it."""
         if not self._query(JUST_STARTED, LONG):
             raise NotNow
-        command = ["odoo", "--database", self.trial.database, "--no-http"]
-        command += ["--update", NAME, "--stop-after-init"]
-        run(command, self._log, **BRIEFLY)
+        command = ["odoo", "-d", self.trial.database, "-u", NAME, "--stop-after-init"]
+        run(command, self._log, env=self.trial.env.variables, **BRIEFLY)
         return set()
 
 

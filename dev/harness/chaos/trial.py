@@ -1,7 +1,6 @@
 """The engine of chaos and capacity: servers do the jobs of a plan while blows fall, and
 every job is accounted for."""
 
-import os
 import random
 import time
 from contextlib import contextmanager
@@ -44,7 +43,6 @@ class Trial:
     """A database of the Environment, and the generator of all random numbers."""
 
     def __init__(self, env, database, seed):
-        os.environ.update(env.variables)
         self.env, self.database, self.seed = env, database, seed
         self.rng = random.Random(seed)
         self.query = partial(env.databases.query, database=database)
@@ -79,7 +77,7 @@ class Trial:
 
     def _work(self, plan, fleet, blows, nudge):
         total = len(plan.jobs)
-        with enqueueing(self.database, fleet.runners, plan) as shell:
+        with enqueueing(self.env, self.database, fleet.runners, plan) as shell:
 
             def count():
                 try:

@@ -1,6 +1,5 @@
 """`./dev/demo`: watch jobs being run by the cron workers of a real Odoo."""
 
-import os
 import random
 import time
 from contextlib import suppress
@@ -26,11 +25,12 @@ def main(argv):
     console = Console()
     try:
         # PostgreSQL may have to wait for busy cron workers, and others for PostgreSQL
-        with environment("site" if options.serve else None) as env:
-            os.environ.update(env.variables)
-            with env.database("demo") as database:
-                what = _serve if options.serve else _run
-                return what(console, env, database, options)
+        with (
+            environment("site" if options.serve else None) as env,
+            env.database("demo") as database,
+        ):
+            what = _serve if options.serve else _run
+            return what(console, env, database, options)
     except KeyboardInterrupt:
         console.print("Interrupted; nothing is left running.")
         return 130
@@ -57,7 +57,7 @@ def _run(console, env, database, options):
     plan = make_plan(options.jobs)
     console.print(f"{options.jobs} jobs: {plan}", soft_wrap=True, highlight=False)
     with (
-        enqueueing(database, options.runners, plan) as shell,
+        enqueueing(env, database, options.runners, plan) as shell,
         Fleet(env, database, 1, options.runners) as fleet,
     ):
         with step(f"Starting Odoo, cron workers: {options.runners}"):

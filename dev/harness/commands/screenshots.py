@@ -70,18 +70,17 @@ def main(argv):
     names = PAGES if folder else HEIGHTS
     folder = folder or FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with environment("site") as env:
-        os.environ.update(env.variables)
-        with (
-            env.database("screenshots") as database,
-            site(env, database, make_plan(JOBS), RUNNERS) as (url, _fleet),
-            _page(url) as page,
-        ):
-            _log_in(page)
-            for name in names:
-                with step(f"Taking {name}"):
-                    address = _address(env.databases, database, *PAGES[name])
-                    _take(page, address, name, folder / f"{name}.png")
+    with (
+        environment("site") as env,
+        env.database("screenshots") as database,
+        site(env, database, make_plan(JOBS), RUNNERS) as (url, _fleet),
+        _page(url) as page,
+    ):
+        _log_in(page)
+        for name in names:
+            with step(f"Taking {name}"):
+                address = _address(env.databases, database, *PAGES[name])
+                _take(page, address, name, folder / f"{name}.png")
     return 0
 
 
