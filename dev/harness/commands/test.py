@@ -2,10 +2,14 @@
 suite, --long with what takes minutes, and those of peers; or the tests that the
 arguments name, those without servers, or those of peers alone; on a fresh database."""
 
+import json
 import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pytest import ExitCode
 
 from harness import peers
 from harness.cluster import foreign
@@ -19,10 +23,13 @@ from . import lint
 
 HARNESS = Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", f"-c={HARNESS / 'pytest.ini'}"]
+FORGET = ["-p", "no:cacheprovider"]
 # More processes than a small machine has processors: they wait most of the time.
 # Every notification wakes all Odoos of a PostgreSQL server: tests that run at the same
 # time would help each other, unless each process has a server of its own.
 SERVERS = (None, "second", "third")
+# How many may fail beside others, and pass alone.
+UNSTEADY = 2
 DIFFERENT = ("ODOO_RC", "PGHOST", "PGDATABASE", "QUEUE_JOB_CRON_JOBRUNNER_TEMPLATE")
 
 
@@ -45,16 +52,25 @@ def _test(arguments, side_by_side):
     with ExitStack() as stack:
         env, *others = (_environment(stack, server) for server in servers)
         env.variables["PATH"] = os.pathsep.join([*browser, env.variables["PATH"]])
-        options = [f"--rootdir={env.addon}"]
-        if others:
-            options += ["--dist=worksteal", *map(_process, [env, *others])]
-        return attend([*PYTEST, *options, *arguments], env.variables)
+        command = [*PYTEST, f"--rootdir={env.addon}", *arguments]
+        if not others:
+            return attend([*command, *FORGET], env.variables)
+        memory = stack.enter_context(TemporaryDirectory())
+        command += ["-o", f"cache_dir={memory}"]
+        processes = ["--dist=worksteal", *map(_process, [env, *others])]
+        status = attend([*command, *processes], env.variables)
+        if status == ExitCode.TESTS_FAILED:
+            failed = json.loads(Path(memory, "v/cache/lastfailed").read_text())
+            if len(failed) <= UNSTEADY:
+                print("Again, alone, what failed beside others:", *failed, sep="\n")
+                status = attend([*command, "--last-failed"], env.variables)
+        return status
 
 
 def _test_peers(arguments):
     with ExitStack() as stack:
         env = _environment(stack, None)
-        return peers.test(env, [*PYTEST, *arguments])
+        return peers.test(env, [*PYTEST, *FORGET, *arguments])
 
 
 def _environment(stack, server):
