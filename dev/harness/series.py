@@ -46,7 +46,7 @@ def all_series():
 def make_series(series, folder):
     """Write the checkout for that series into the folder, and nothing else.
 
-    :raises Failure: a rule matches nothing
+    :raises Failure: a rule matches nothing, or has nothing to match
     """
     if series not in all_series():
         raise Failure(f"{series}: only {', '.join(all_series())} can be made.")
@@ -158,6 +158,10 @@ def parse(text):
     Traceback (most recent call last):
     ...
     harness.report.Failure: a text:3: nothing to change in a*
+    >>> parse("@ a\\n+one\\n")
+    Traceback (most recent call last):
+    ...
+    harness.report.Failure: Line 2 of the rules: lines to add, but not where
     """
     rules, globs, rule = [], [], None
 
@@ -184,4 +188,7 @@ def parse(text):
             rule.new += f"{rest}\n" * (sign != "-")
         else:
             raise Failure(f"Line {number} of the rules: {line}")
+    for each in rules:
+        if each.new and not each.old:
+            raise Failure(f"Line {each.line} of the rules: lines to add, but not where")
     return rules
