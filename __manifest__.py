@@ -11,7 +11,6 @@
     "category": "Generic Modules",
     "depends": ["queue_job"],
     "data": [
-        "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
         "security/ir.model.access.csv",
         "views/ir_cron_views.xml",

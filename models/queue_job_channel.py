@@ -77,18 +77,18 @@ class QueueJobChannel(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         channels = super().create(vals_list)
-        self._wake_runner()
+        wake.tell(self.env.cr)
         return channels
 
     def write(self, vals):
         result = super().write(vals)
         if MATTERS & vals.keys():
-            self._wake_runner()
+            wake.tell(self.env.cr)
         return result
 
     def unlink(self):
         result = super().unlink()
-        self._wake_runner()
+        wake.tell(self.env.cr)
         return result
 
     def action_pause(self):
@@ -98,10 +98,6 @@ class QueueJobChannel(models.Model):
     def action_resume(self):
         """Let the jobs of these channels start again."""
         self.paused = False
-
-    def _wake_runner(self):
-        """Jobs that have waited for these limits may start now."""
-        wake.tell(self.env.cr)
 
     effective_capacity = fields.Integer(
         compute="_compute_effective_limits",
@@ -139,7 +135,7 @@ class QueueJobChannel(models.Model):
     )
     def _compute_effective_limits(self):
         try:
-            _source, of_server = server_channels()
+            of_server = server_channels()
         except InvalidChannels:
             of_server = Channels({})
         for channel in self:
@@ -154,7 +150,7 @@ class QueueJobChannel(models.Model):
         source, _text = source_and_text()
         error = False
         try:
-            _source, channels = server_channels()
+            channels = server_channels()
         except InvalidChannels as invalid:
             error = str(invalid)
         for channel in self:
@@ -234,7 +230,7 @@ class QueueJobChannel(models.Model):
             channel.pending_count = count.pending
             channel.running_count = count.running
             channel.failed_count = count.failed
-            channel.oldest_age = (count.oldest or 0) / 3600
+            channel.oldest_age = (count.oldest_age or 0) / 3600
 
     @api.depends("running_count", "effective_capacity")
     def _compute_occupancy(self):

@@ -1,6 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """How long jobs wait, and the figures for whoever watches many sites."""
 
+from dataclasses import asdict
+
 from odoo import api, fields, models
 
 from ..runner.claim import channels_in_force
@@ -57,13 +59,7 @@ class QueueJob(models.Model):
             "runners": self._runner_figures(),
             "last_hour": {"done": done, "failed": failed},
             "channels": {
-                name: {
-                    "pending": count.pending,
-                    "running": count.running,
-                    "failed": count.failed,
-                    "oldest_age": count.oldest,
-                }
-                for name, count in sorted(totals(found).items())
+                name: asdict(count) for name, count in sorted(totals(found).items())
             },
         }
 
@@ -72,7 +68,8 @@ class QueueJob(models.Model):
 
         Where nobody knows which are open, in all of them: nothing starts then.
         """
-        ages = {n: each.oldest for n, each in found.items() if each.oldest is not None}
+        ages = {name: each.oldest_age for name, each in found.items()}
+        ages = {name: age for name, age in ages.items() if age is not None}
         now = self._time_of_decision()
         try:
             channels = channels_in_force(self.env.cr)

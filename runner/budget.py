@@ -24,9 +24,7 @@ except ImportError:  # on Windows, which has no such limit
 # rest is that job's.
 SHARE = 0.5
 
-
 CHECK = 0.2  # seconds: a threaded server tells nobody that it stops
-
 STDERR = 2
 
 REAL, CPU = "real", "cpu"  # kinds of limits

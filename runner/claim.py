@@ -309,7 +309,7 @@ def channels_in_force(cr):
 
     :raises InvalidChannels: the server's configuration means nothing.
     """
-    _source, channels = server_channels()
+    channels = server_channels()
     if channels is None:
         cr.execute(LIMITS, log_exceptions=False)
         channels = Channels({name: Limits(*values) for name, *values in cr.fetchall()})

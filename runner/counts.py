@@ -70,7 +70,7 @@ class Counts:
     pending: int = 0
     running: int = 0
     failed: int = 0
-    oldest: Any = None
+    oldest_age: Any = None
 
 
 def counts(cr):
@@ -80,7 +80,7 @@ def counts(cr):
     for channel, kind, jobs, age in cr.fetchall():
         setattr(found[channel], kind, jobs)
         if age is not None and age >= 0:
-            found[channel].oldest = age
+            found[channel].oldest_age = age
     return found
 
 
@@ -93,6 +93,6 @@ def totals(found):
             total.pending += each.pending
             total.running += each.running
             total.failed += each.failed
-            ages = [age for age in (total.oldest, each.oldest) if age is not None]
-            total.oldest = max(ages, default=None)
+            ages = [a for a in (total.oldest_age, each.oldest_age) if a is not None]
+            total.oldest_age = max(ages, default=None)
     return result

@@ -26,20 +26,19 @@ class InvalidChannels(ValueError):
 
 
 def server_channels():
-    """Return where the server's configuration stands and the :class:`Channels`.
+    """Return the :class:`Channels` of the server's configuration, None without one.
 
-    Both are None without one. Not ``queue_job.jobrunner.runner._channels()``: it
-    has a default.
+    Not ``queue_job.jobrunner.runner._channels()``: it has a default.
 
     :raises InvalidChannels: it means nothing.
     """
     source, text = source_and_text()
     if not text:
-        return None, None
+        return None
     channels, error = _parse(source, text)
     if error:
         raise InvalidChannels(error)
-    return source, channels
+    return channels
 
 
 def source_and_text():
