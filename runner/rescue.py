@@ -81,7 +81,8 @@ ENDS = {
 }
 
 # A process that is frozen, or whose host is lost, would be taken for one that will
-# look. Its session has done nothing since that claim: a later run of the runner has.
+# look. Its session has done nothing since that claim: a later run of the runner has,
+# also one that has taken a job in those seconds, and does it still.
 END_PRESENCE = f"""
     SELECT pg_terminate_backend(activity.pid)
       FROM pg_locks
@@ -91,7 +92,14 @@ END_PRESENCE = f"""
        AND classid = {PRESENCE}
        AND objid = %(runner)s
        AND pg_locks.pid <> pg_backend_pid()
-       AND state_change AT TIME ZONE 'UTC' < %(start)s + INTERVAL '5 s'
+       AND state_change AT TIME ZONE 'UTC' < LEAST(
+               %(start)s + INTERVAL '5 s',
+               (SELECT min(date_started)
+                  FROM queue_job
+                 WHERE {IS_RUNNING}
+                   AND runner_id = %(runner)s
+                   AND date_started > %(start)s)
+           )
 """
 
 

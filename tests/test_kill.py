@@ -66,6 +66,26 @@ class TestKill(ServerCase):
         self.assertCronsFine()
         self.assertNoErrorIn(server)
 
+    def test_next_run_of_a_killed_one_keeps_its_session(self):
+        """Though it began at once, and has the same job when the other is rescued."""
+        self.only_runners()
+        self.add_runners(1)
+        server = self.server(*PREFORK, "--max-cron-threads=3")
+        tokens = self.enqueue(["victim"], "sleep", 1)
+        tokens += self.enqueue(["rescuer's"], "sleep", 7)
+        self.wait(server, self.all_in("started"), "both run")
+        victim = self.job("victim")
+        os.kill(victim["worker_pid"], signal.SIGKILL)
+        tokens += self.enqueue(["next"], "sleep", 20)
+        self.wait(server, self.job_is("next", "started"), "it runs", nudge=True)
+        self.assertEqual(self.job("next")["runner_id"], victim["runner_id"])
+        tokens += self.enqueue([f"other {n}" for n in range(20)], "sleep", 0.5)
+        self.wait(server, self.all_in("done"), "all are done")
+        self.assertEqual(self.job("victim")["retry"], 2)
+        self.assertOnceEach(tokens)
+        self.assertCronsFine()
+        self.assertNoErrorIn(server)
+
     def test_jobs_that_kill_their_worker_fail_and_block_nobody(self):
         poison = [f"poison {number}" for number in range(3)]
         self.enqueue(poison, "die", priority=1, max_retries=2)
