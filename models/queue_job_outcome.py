@@ -9,7 +9,11 @@ import traceback
 from datetime import timedelta
 
 from psycopg2 import OperationalError
-from psycopg2.errors import InvalidSavepointSpecification, NoActiveSqlTransaction
+from psycopg2.errors import (
+    InvalidSavepointSpecification,
+    LockNotAvailable,
+    NoActiveSqlTransaction,
+)
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ConcurrencyError, LockError, MissingError
@@ -91,6 +95,8 @@ RELEASABLE = f"""
      ORDER BY id
        FOR NO KEY UPDATE
 """
+# Somebody has one of them locked for long: that one is left to the rescue.
+RELEASABLE_NOW = f"{RELEASABLE} SKIP LOCKED"
 RELEASE_TRIES = 8
 
 
@@ -309,15 +315,18 @@ class QueueJob(models.Model):
             if not (record.dependencies or {}).get("reverse_depends_on"):
                 continue
             values = {"id": record.id, "graph": record.graph_uuid}
+            releasable = RELEASABLE
             if not commit:
-                record._release(values)
+                record._release(releasable, values)
                 continue
             for attempt in range(1, RELEASE_TRIES + 1):
                 try:
                     cr.rollback()
-                    record._release(values)
+                    record._release(releasable, values)
                     cr.commit()  # pylint: disable=invalid-commit
                     break
+                except LockNotAvailable:
+                    releasable = RELEASABLE_NOW
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                     time.sleep(random.uniform(0, 0.01 * 2**attempt))
                 except Exception:
@@ -326,7 +335,7 @@ class QueueJob(models.Model):
             else:
                 _logger.warning("Dependents of %s are left to the rescue", values)
 
-    def _release(self, values):
+    def _release(self, releasable, values):
         self.flush_model()
-        self.env.cr.execute(RELEASABLE, values, log_exceptions=False)
+        self.env.cr.execute(releasable, values, log_exceptions=False)
         self.browse(row[0] for row in self.env.cr.fetchall()).write({"state": PENDING})

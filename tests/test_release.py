@@ -24,6 +24,7 @@ FINISHED_BEFORE = "UPDATE queue_job SET date_done = date_done - INTERVAL '1 min'
 CHAIN = 5_000
 GROUP = 150
 FAMILIES = 60
+HELD_FOR = 5  # seconds that a release waits for somebody else
 RUN = "runner", "child"
 
 
@@ -100,6 +101,28 @@ class TestRelease(RunCase):
             for future in futures:
                 future.result(PATIENCE)
         self.assertReleasedOnce(child)
+
+    def test_user_who_holds_a_child_for_long_holds_up_neither_run_nor_siblings(self):
+        with self.transaction() as env:
+            ledger = env["queue.job.demo.ledger"]
+            children = [ledger.delayable().record(name) for name in "bc"]
+            chain(ledger.delayable().record("a"), group(*children)).delay()
+            held, free = (each._generated_job.db_record().id for each in children)
+        user = self.cursor()
+        user.execute("UPDATE queue_job SET priority = 1 WHERE id = %s", [held])
+        release = self.finish_parent()
+        begin = time.monotonic()
+        with mute_sql_errors:
+            self.start(release).result(PATIENCE)
+        self.assertLess(time.monotonic() - begin, 2 * HELD_FOR)
+        self.assertEqual(self.state(free), "pending")
+        user.commit()
+        self.assertEqual(self.state(held), "wait_dependencies")
+        self.execute(FINISHED_BEFORE)
+        self.execute(NEVER_SWEPT)
+        with self.assertLogs(ADDON, "WARNING"):
+            self.rescue()
+        self.assertEqual(self.state(held), "pending")
 
     def test_child_is_released_if_the_process_died_before_it_could(self):
         child = self.enqueue_family()
