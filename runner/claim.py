@@ -423,7 +423,8 @@ class Claims:
             first = self._set(wake.NO_IDLE_LIMIT) + wake.STOP_LINGERING
             first %= {"runner": self.runner}
         others = choice.look.runners - choice.look.busy - {self.runner}
-        wakes = bool(others) and choice.has_more()
+        # what is held may be let go while this run is busy: another one waits for it
+        wakes = bool(others) and (choice.held or choice.has_more())
         moment = choice.next_moment() if others and not wakes else None
         if moment and moment != self._handed_on:
             wake.hand_on(self.cr, self.runner, moment, choice.now)

@@ -275,6 +275,20 @@ class TestWakeUpRaces(RunCase):
         self.claim()
         self.assertFalse(self.notified())
 
+    def test_job_that_is_held_while_another_one_is_claimed(self):
+        """It may be let go without a word: the next run waits for it."""
+        second = self.add_second()
+        held = self.enqueue("record", "held", priority=1)
+        other = self.enqueue("sleep", "other", 1)
+        user = self.cursor()
+        user.execute("SELECT 1 FROM queue_job WHERE id = %s FOR UPDATE", [held])
+        self.forget()
+        future = self.run_in_background()
+        self.wait_until(lambda: self.state(other) == "started", "it is started")
+        self.assertWoken(second)
+        user.rollback()
+        future.result(PATIENCE)
+
     # Run Manually
 
     def test_runner_whose_row_is_held_is_passed_over(self):
