@@ -24,7 +24,6 @@ FINISHED_BEFORE = "UPDATE queue_job SET date_done = date_done - INTERVAL '1 min'
 CHAIN = 5_000
 GROUP = 150
 FAMILIES = 60
-HELD_FOR = 5  # seconds that a release waits for somebody else
 RUN = "runner", "child"
 
 
@@ -102,7 +101,7 @@ class TestRelease(RunCase):
                 future.result(PATIENCE)
         self.assertReleasedOnce(child)
 
-    def test_user_who_holds_a_child_for_long_holds_up_neither_run_nor_siblings(self):
+    def test_user_who_holds_a_child_for_long_does_not_hold_up_its_siblings(self):
         with self.transaction() as env:
             ledger = env["queue.job.demo.ledger"]
             children = [ledger.delayable().record(name) for name in "bc"]
@@ -111,10 +110,8 @@ class TestRelease(RunCase):
         user = self.cursor()
         user.execute("UPDATE queue_job SET priority = 1 WHERE id = %s", [held])
         release = self.finish_parent()
-        begin = time.monotonic()
         with mute_sql_errors:
             self.start(release).result(PATIENCE)
-        self.assertLess(time.monotonic() - begin, 2 * HELD_FOR)
         self.assertEqual(self.state(free), "pending")
         user.commit()
         self.assertEqual(self.state(held), "wait_dependencies")
