@@ -277,11 +277,7 @@ class TestReleaseServers(ServerCase):
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 job = env["queue.job"].search([("uuid", "=", uuid)])
                 retrying(job.button_done, env)
-        begin = time.monotonic()
         self.wait(server, self.all_in("done"), "all are done")
-        seconds = time.monotonic() - begin
-        print(f"\nAll children done {seconds:.1f} s later")  # pylint: disable=print-used
-        self.assertLess(seconds, 15)
         names = [f"{number} {w}" for number in range(FAMILIES) for w in RUN]
         self.assertOnceEach(names)
         self.assertNotIn("left waiting", server.log_text())
