@@ -104,6 +104,8 @@ NEXT_READY = f"""
      ORDER BY {CHANNEL}, {PLACE}
      LIMIT 1
 """
+# A user who changes thousands of jobs holds them all: those are gone past in one go.
+NEXT_FREE = f"{NEXT_READY} FOR NO KEY UPDATE SKIP LOCKED"
 
 LOCK = "SELECT 1 FROM queue_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 
@@ -259,7 +261,8 @@ class Choice:
         if not self._asked or self.look.is_whole:
             return
         values = {"channel": channel, "head": head, "past": list(self._past)}
-        self.cr.execute(NEXT_READY, values, log_exceptions=False)
+        statement = NEXT_FREE if self.held else NEXT_READY
+        self.cr.execute(statement, values, log_exceptions=False)
         if row := self.cr.fetchone():
             insort(self._jobs, (Head(*row), channel))
 
