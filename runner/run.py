@@ -128,14 +128,24 @@ class Run:
                 if not (self._rescue(choice) or self._wait(choice)):
                     return None
             except CachesChanged:
-                self.control.rollback()
-                registry = Registry(self.control.dbname).check_signaling()
-                if registry is not self.env.registry:
-                    return "the registry has changed"
+                if reason := self._follow_changes():
+                    return reason
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
                 return f"others were in the way of every claim: {error}"
             except (InterfaceError, OperationalError) as error:
                 return f"the connection is lost: {error}"
+
+    def _follow_changes(self):
+        """See what other processes have changed; return why the run can't go on then,
+        or None."""
+        try:
+            self.control.rollback()
+            registry = Registry(self.control.dbname).check_signaling()
+        except wake.NO_CONNECTION as error:
+            return f"there is no connection: {error}"
+        if registry is not self.env.registry:
+            return "the registry has changed"
+        return None
 
     def _open_work(self):
         """Have a clean session for a job, a new one after each, before one is claimed.

@@ -2,6 +2,9 @@
 """Promise 6: what one job leaves to the next."""
 
 import logging
+from unittest.mock import patch
+
+from psycopg2.pool import PoolError
 
 from odoo.modules.registry import Registry
 
@@ -95,3 +98,14 @@ class TestFreshEnvironment(RunCase):
         self.registry = Registry(self.database)
         self.run_jobs()
         self.assertEqual(self.state(second), "done")
+
+    def test_run_without_a_connection_to_look_for_changes_is_triggered_again(self):
+        change = "INSERT INTO orm_signaling_stable DEFAULT VALUES"
+        first = self.enqueue("execute_apart", "job", change)
+        second = self.enqueue("record", "after")
+        self.triggers()
+        full = PoolError("The Connection Pool Is Full")
+        with patch.object(Registry, "check_signaling", side_effect=full):
+            self.run_jobs(60)
+        self.assertEqual((self.state(first), self.state(second)), ("done", "pending"))
+        self.assertEqual(self.triggers(), 1)
