@@ -48,7 +48,7 @@ PAGES = {
     "graph": (f"{JOB}?view_type=graph", None),
 }
 # of those in the README: the height to which they are cut
-HEIGHTS = {"runners": 280, "channels": 520, "waits_full": 630, "graph": HEIGHT}
+HEIGHTS = {"runners": 280, "channels": 520, "waits_full": 630}
 SHOWN = ".o_data_row, .o_form_view .o_field_widget, .o_pivot, .o_graph_renderer canvas"
 MENU = ".o_searchview_dropdown_toggler"
 PER_HOUR = (MENU, ".o_favorite_menu .dropdown-item", MENU)  # a favorite
