@@ -84,7 +84,7 @@ def prepare_table(cr):
         index = SQL.identifier(name), SQL(INDEXES[name].replace("%", "%%"))
         cr.execute(SQL("CREATE INDEX %s ON queue_job %s", *index))
         if not name.startswith("queue_job__"):
-            # by the comment Odoo knows that it need not make the index anew
+            # by the comment Odoo knows whether a later version has changed the index
             comment = f"INDEX {INDEXES[name]}"
             cr.execute(SQL("COMMENT ON INDEX %s IS %s", index[0], comment))
     cr.commit()  # pylint: disable=invalid-commit

@@ -10,9 +10,12 @@ import sysconfig
 import tempfile
 import venv
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo.modules.module import get_module_path
-from odoo.tests.common import BaseCase, tagged
+from odoo.tests.common import BaseCase, TransactionCase, tagged
+
+from ..runner.table import INDEXES, prepare_table
 
 ADDON = "queue_job_cron_jobrunner"
 # As far as pip is concerned, an Odoo that was installed with it.
@@ -153,3 +156,18 @@ class TestInstallation(BaseCase):
 
     def git(self, *arguments):
         self.call("git", *arguments, env={**os.environ, **GIT})
+
+
+class TestIndexes(TransactionCase):
+    """What is made before Odoo makes anything is what Odoo would make."""
+
+    def test_odoo_knows_the_indexes_by_their_comments(self):
+        names = INDEXES.keys() - {"queue_job__date_rescued_index"}
+        self.env.cr.execute(f"DROP INDEX {', '.join(names)}")
+        with patch.object(self.env.cr, "commit"):
+            prepare_table(self.env.cr)
+        for name in names:
+            self.env.cr.execute("SELECT obj_description(%s::regclass)", [name])
+            [comment] = self.env.cr.fetchone()
+            index = self.env["queue.job"]._table_objects[name]
+            self.assertEqual(comment, index.get_definition(self.registry))
