@@ -12,7 +12,7 @@ from odoo.addons.queue_job.fields import JobSerialized
 from odoo.addons.queue_job.job import DONE, FAILED, PENDING, STARTED
 
 from ..runner import wake
-from ..runner.claim import CREATE_START, Choice, channels_in_force, lock_job
+from ..runner.claim import CREATE_START, Choice, channels_in_force, lock_pending
 from ..runner.look import CREATE_LOOK, DROP_FUNCTIONS, INDEXES, time_of_decision
 from ..runner.run import Run
 from ..runner.server_channels import InvalidChannels
@@ -221,8 +221,8 @@ class QueueJob(models.Model):
         :param commit: claim, perform and finish each job in transactions of its
             own, for as long as the process has time (see :class:`Run`). Without
             it everything happens in the caller's transaction, as tests want it.
-        :raises AccessError: who may write jobs may run the server action of a runner
-            by RPC, as Odoo sees it: only administrators, and cron workers.
+        :raises AccessError: called over HTTP by anybody but an administrator. Odoo
+            lets whoever may write jobs run a runner's server action.
         """
         if commit:
             is_admin = self.env.su or self.env.user.has_group("base.group_system")
@@ -249,7 +249,7 @@ class QueueJob(models.Model):
             channels = channels_in_force(cr)
         except InvalidChannels:
             return self.browse()
-        choice = Choice(cr, channels, now, partial(lock_job, cr))
+        choice = Choice(cr, channels, now, partial(lock_pending, cr))
         return self.browse(choice.job and choice.job.id)
 
     @api.model

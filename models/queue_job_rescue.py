@@ -46,10 +46,10 @@ class QueueJob(models.Model):
         )
 
     def _after_death(self, message):
-        """Tell followers of a job that was failed, then its *on fail* method.
+        """Tell followers that this job has failed, then its *on fail* method; or who
+        has stopped it, if it is cancelled.
 
-        Of one that was cancelled, who has stopped it. That is committed by now: what
-        goes wrong here is logged. Committed here.
+        Its end is committed by now: what goes wrong here is logged. Committed here.
         """
         cr = self.env.cr
         try:

@@ -176,7 +176,9 @@ class CachesChanged(Exception):
     """Another process has changed what this one's registry remembers."""
 
 
-class Job(NamedTuple):
+class Chosen(NamedTuple):
+    """A job that is to start."""
+
     id: int
     channel: str
 
@@ -184,7 +186,7 @@ class Job(NamedTuple):
 class Choice:
     """Which job starts next.
 
-    ``job`` is the :class:`Job`, None if none may start; ``held``: what could have
+    ``job`` is the :class:`Chosen`, None if none may start; ``held``: what could have
     started is locked by somebody else; ``flooded``: more etas may have passed.
 
     :param cr: its transaction has to see all earlier claims, if it is a claim
@@ -219,7 +221,7 @@ class Choice:
             if take(head.id):
                 if self._is_dear:
                     self.look.begin = head
-                self.job = Job(head.id, channel)
+                self.job = Chosen(head.id, channel)
                 self.decision.start(head.id, channel)
                 return
             self.held = True
@@ -281,8 +283,8 @@ class Choice:
         return bool(self.cr.rowcount)
 
 
-def lock_job(cr, job_id):
-    """Lock the job; return False if somebody else holds it."""
+def lock_pending(cr, job_id):
+    """Lock the job's row; return False if somebody else holds it."""
     cr.execute(LOCK, [job_id], log_exceptions=False)
     return bool(cr.rowcount)
 
@@ -350,7 +352,7 @@ class Claims:
         choice = self._choose()
         if choice.job and not self._start(choice):  # somebody else holds it
             self.cr.commit()  # pylint: disable=invalid-commit
-            choice = self._choose(partial(lock_job, self.cr))
+            choice = self._choose(partial(lock_pending, self.cr))
             if choice.job:
                 self._start(choice)
         return choice

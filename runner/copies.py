@@ -34,8 +34,8 @@ _again = {}
 
 
 def copies(cr):
-    """Return the names of the databases that this one shares its ``database.uuid`` with
-    and whose runners are at work now, or None."""
+    """Return the names, in one text, of the databases that this one shares its
+    ``database.uuid`` with and whose runners are at work now, or None."""
     cr.execute(COPIES)
     return cr.fetchone()[0]
 

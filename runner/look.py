@@ -4,7 +4,7 @@ neither the number of jobs nor that of channels.
 
 A job is *ready* if it is pending and has no eta, or one that a claim has found passed:
 no index can know the time, so claims note it in ``eta_reached``. While the two are
-equal, the job is ready; whoever gives it another eta needs not know this.
+equal, the job is ready; whoever gives it another eta need not know this.
 
 The look begins with the first rows of the whole queue, in order. Only if all their
 channels are closed, each channel is asked for its first job (``queue_job_heads``): a

@@ -163,7 +163,7 @@ class Run:
             self.claims.check_pooler(self.work)
         return True
 
-    def _jobs(self, job_ids=()):
+    def _browse(self, job_ids=()):
         """Return jobs on the work connection, with none of a cron's context."""
         env = api.Environment(self.work, SUPERUSER_ID, {})
         return env["queue.job"].browse(job_ids)
@@ -194,7 +194,7 @@ class Run:
     def _process(self, job_id, start):
         self.budget.feed_watchdog()
         try:
-            self._jobs(job_id)._process(commit=True, start=start, guard=self.guard)
+            self._browse(job_id)._process(commit=True, start=start, guard=self.guard)
         except Lost as error:
             _logger.warning("%s", error)
         except Exception:
@@ -222,12 +222,12 @@ class Run:
         self.control.rollback()
         if not self._open_work():
             return True
-        jobs = self._jobs()
+        jobs = self._browse()
         message = jobs._dead_message
-        failed = rescue(self.control, look.running, choice.now, message)
-        if failed:
+        ended = rescue(self.control, look.running, choice.now, message)
+        if ended:
             self._leave()  # nobody relies on it while others' code runs
-        for job_id, text in failed:
+        for job_id, text in ended:
             jobs.browse(job_id)._after_death(text)
         if look.are_waiting:
             jobs._release_stranded()

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from odoo.tests.common import TransactionCase
 
-from ..runner.claim import Choice, channels_in_force, lock_job, start_job
+from ..runner.claim import Choice, channels_in_force, lock_pending, start_job
 from ..runner.decision import Limits
 from ..runner.look import look
 from ..runner.server_channels import REGULAR_RUNNER_OFF, VARIABLE
@@ -84,7 +84,7 @@ class TestChannelsReference(TransactionCase):
         started, known, foreseen = jobs.browse(), None, None
         while True:
             seen = look(cr, moment, known)
-            choice = Choice(cr, channels, moment, partial(lock_job, cr), seen)
+            choice = Choice(cr, channels, moment, partial(lock_pending, cr), seen)
             job = jobs.browse(choice.job and choice.job.id)
             if started:
                 self.assertEqual(bool(job), foreseen)

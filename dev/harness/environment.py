@@ -74,9 +74,8 @@ class Environment:
 
     def _configure(self, parent):
         """Write the files for this addon, when it uses this Odoo and Python."""
-        path = (
-            f"{self.odoo.root}{os.pathsep}{CHECKOUT / 'dev'}"  # for scripts of shells
-        )
+        # the second one for scripts of shells
+        path = f"{self.odoo.root}{os.pathsep}{CHECKOUT / 'dev'}"
         used = [path, sys.executable, self.odoo.script]
         key = f"{self.home} {used} {self.databases.variables}"
         folder = parent / sha256(key.encode()).hexdigest()[:10]

@@ -1,5 +1,5 @@
 """The lines of the result, what this addon is to reach, and how both are shown: in
-tables, and in the plot for the README."""
+tables, and in a plot."""
 
 import math
 from operator import ge, le

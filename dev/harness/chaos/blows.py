@@ -46,7 +46,7 @@ BUSY_END = 25
 FREEZE, LIMIT = (3, 20), (2, 6)  # seconds
 WRONG_BY = [-30, 30]  # seconds
 # Seconds, at most. A deletion waits for the job's end, and its server may be frozen.
-DELETION = 45  # seconds, at most
+DELETION = 45
 BRIEFLY = {"error": "failed or took too long.", "timeout": 120}  # seconds
 
 # Those of jobs hold a row of a table for as long as the job runs; those that a run has
