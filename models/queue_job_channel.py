@@ -26,7 +26,7 @@ class QueueJobChannel(models.Model):
         "behind it. It needs a capacity of 1.",
     )
     throttle = fields.Integer(
-        help="The least time between the starts of two jobs, in seconds.",
+        help="The minimum time between the starts of two jobs, in seconds.",
     )
     paused = fields.Boolean(
         help="Nothing starts in this channel and its sub-channels. What runs goes on.",
@@ -112,6 +112,7 @@ class QueueJobChannel(models.Model):
     )
     limits_source = fields.Char(
         compute="_compute_limits_in_force",
+        exportable=False,
         help="The server's own configuration of channels, where there is one: it "
         "holds alone, and what stands here is not in force.",
     )
@@ -121,6 +122,7 @@ class QueueJobChannel(models.Model):
     )
     limits_error = fields.Char(
         compute="_compute_limits_in_force",
+        exportable=False,
         help="Why the server's own configuration of channels can't be understood. No "
         "job starts until it is corrected.",
     )
@@ -218,6 +220,7 @@ class QueueJobChannel(models.Model):
     occupancy = fields.Char(
         string="Running / Capacity",
         compute="_compute_occupancy",
+        exportable=False,
         help="Running jobs, and the effective capacity where there is one.",
     )
 

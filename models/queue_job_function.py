@@ -18,7 +18,7 @@ class QueueJobFunction(models.Model):
     time_limit = fields.Integer(
         string="Time Limit (s)",
         help="A job that takes longer is interrupted, undone, and tried again; or it "
-        "has failed, if that was its last try. 0: no limit.",
+        "fails, if that was its last try. 0: no limit.",
     )
 
     @api.constrains("time_limit")

@@ -93,8 +93,10 @@ class QueueJobRunner(models.Model):
     name = fields.Char(required=True)
     active = fields.Boolean()
     state = fields.Selection(STATES, readonly=True)
-    ends = fields.Boolean(readonly=True, help="It is off when it has ended its job.")
-    job_number = fields.Integer(readonly=True)
+    ends = fields.Boolean(
+        readonly=True, exportable=False, help="It is off when it has ended its job."
+    )
+    job_number = fields.Integer(readonly=True, exportable=False)
     job_id = fields.Many2one(
         "queue.job",
         string="Current Job",

@@ -62,7 +62,7 @@ class QueueJob(models.Model):
         for job in self:
             user, date = stops.get(job._origin.id, (None, None))
             job.stopping = date and self.env._(
-                "%(user)s has asked to stop it on %(date)s UTC. It ends within 10 s.",
+                "%(user)s asked to stop it on %(date)s UTC. It ends within 10 s.",
                 user=user,
                 date=fields.Datetime.to_string(date),
             )
@@ -93,7 +93,7 @@ class QueueJob(models.Model):
         seconds, limit = interruption.seconds, interruption.limit
         if interruption.kind == SERVER:
             return self.env._(
-                "interrupted after %s s: the server was stopping. This was no try.",
+                "interrupted after %s s: the server was stopping. This is not a try.",
                 seconds,
             )
         if interruption.kind == STOP:

@@ -147,6 +147,12 @@ class TestJobScreens(ChannelCase):
         self.assertFalse({*internal - {"rescue_message"}, "stopping"} & exported)
         wanted = {"runner_id", "date_failed", "date_rescued", "wait_time"}
         self.assertLessEqual(wanted, grouped & exported)
+        for model, internal in (
+            ("queue.job.channel", {"occupancy", "limits_source", "limits_error"}),
+            ("queue.job.runner", {"ends", "job_number"}),
+        ):
+            offered = self.env[model].fields_get(internal, ["exportable"])
+            self.assertEqual(offered, dict.fromkeys(internal, {"exportable": False}))
 
 
 class TestPageQueries(ChannelCase):

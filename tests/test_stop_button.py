@@ -46,7 +46,7 @@ class TestStopButton(RunnerCase):
         self.assertFalse(self.job.stopping)
         self.as_user(self.manager).button_stop()
         self.assertEqual(self.stops(), [(self.job.id, self.manager.id)])
-        self.assertIn(f"{self.manager.name} has asked", self.job.stopping)
+        self.assertIn(f"{self.manager.name} asked", self.job.stopping)
         self.assertEqual(self.job.state, "started")
 
     def test_first_one_counts(self):

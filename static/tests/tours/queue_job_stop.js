@@ -20,7 +20,7 @@ registry.category("web_tour.tours").add("queue_job_stop", {
         {trigger: ".modal-footer .btn-primary", run: "click"},
         {
             content: "Read that it is on its way",
-            trigger: ".alert:contains(has asked to stop it)",
+            trigger: ".alert:contains(asked to stop it)",
         },
         {trigger: ".o_form_view:not(:has(button[name='button_stop']))"},
         {trigger: ".o_back_button", run: "click"},
