@@ -79,7 +79,7 @@ class TestLostConnections(ServerCase):
         with self.transaction() as env:
             env.ref("queue_job.channel_root").capacity = 1
         server = self.server(*PREFORK, "--max-cron-threads=1")
-        self.enqueue(["long"], "execute", "SELECT pg_sleep(120)", max_retries=1)
+        self.enqueue(["long"], "hang", "sql", max_retries=1)
         after = self.enqueue(["after"], priority=99)
         self.wait(server, self.job_is("long", "started"), "it runs")
         os.kill(self.job("long")["worker_pid"], signal.SIGKILL)
@@ -88,6 +88,7 @@ class TestLostConnections(ServerCase):
         seconds = time.monotonic() - begin
         print(f"\nFound dead after {seconds:.0f} s")  # pylint: disable=print-used
         self.assertLess(seconds, 30)
+        self.assertEqual(self.job("long")["exc_name"], "JobFoundDead")
         self.wait(server, self.job_is(*after, "done"), "the next one is done")
         self.assertOnceEach(after)
 
